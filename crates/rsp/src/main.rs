@@ -1,0 +1,3 @@
+//! The `rsp` command.
+
+fn main() {}
