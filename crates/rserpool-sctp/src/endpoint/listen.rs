@@ -1,0 +1,166 @@
+//! INIT and COOKIE ECHO (RFC 9260 §5.1, §5.2). An INIT leaves nothing behind.
+
+use std::net::SocketAddr;
+
+use dcsctp::api::{DcSctpSocket as _, Socket, SocketEvent};
+
+use crate::association::Phase;
+use crate::cookie::{Binding, Opened, initiate_tag};
+use crate::demultiplexer::Peer;
+use crate::event::{AssociationId, DownReason};
+use crate::out_of_the_blue::{abort, staleness};
+use crate::packet::{Header, Packet, Writer, chunk_type, error_cause, type_length_value};
+
+use super::Endpoint;
+use super::receive::{is_init_good, refusal};
+
+impl Endpoint {
+    pub(super) fn on_init(&mut self, from: SocketAddr, packet: &Packet<'_>) {
+        let (true, Some(peer_tag)) = (is_init_good(packet), initiate_tag(packet.octets())) else {
+            self.outputs.statistics.malformed += 1;
+            return;
+        };
+        let header = packet.header;
+        let reply = Header {
+            verification_tag: peer_tag,
+            ..header.reversed()
+        };
+        let peer = (from, header.source_port);
+        if header.destination_port != self.config.sctp_port {
+            self.refuse(from, reply);
+        } else if let Some(id) = self.demultiplexer.by_peer(peer) {
+            self.on_init_again(id, from, packet, peer_tag);
+        } else if !self.config.listen {
+            self.refuse(from, reply);
+        } else if self.associations.len() >= self.config.associations_max {
+            self.outputs.statistics.out_of_resource += 1;
+            self.respond(from, abort(reply, error_cause::OUT_OF_RESOURCE, &[]));
+        } else {
+            self.answer_init(from, packet);
+        }
+    }
+
+    /// RFC 9260 §5.1 B.
+    fn answer_init(&mut self, from: SocketAddr, packet: &Packet<'_>) {
+        self.reseed();
+        self.listener.handle_input(packet.octets());
+        while let Some(event) = self.listener.poll_event() {
+            if let SocketEvent::SendPacket(init_ack) = event {
+                let to = self.binding(from, packet.header.source_port);
+                if let Some(sealed) = self.jar.seal(self.now, &init_ack, to) {
+                    self.respond_init_ack(from, sealed);
+                }
+            }
+        }
+    }
+
+    /// RFC 9260 §5.2.1 and §5.2.2: both ends began at once, or the peer has restarted. The
+    /// answer is made of the existing association, which does not change by it.
+    fn on_init_again(
+        &mut self,
+        id: AssociationId,
+        from: SocketAddr,
+        packet: &Packet<'_>,
+        peer_tag: u32,
+    ) {
+        self.reseed();
+        self.with(id, |association, around| {
+            if matches!(association.phase, Phase::Connecting { .. })
+                && association.local_tag == peer_tag
+            {
+                // Our own INIT: this candidate is ourselves.
+                return refusal(association, from).then_some(DownReason::Refused { cause: None });
+            }
+            association.feed(around.now, packet.octets());
+            association.collect(around, Some(from))
+        });
+    }
+
+    fn refuse(&mut self, to: SocketAddr, reply: Header) {
+        self.outputs.statistics.inits_refused += 1;
+        let refusal = Writer::new(reply).chunk(chunk_type::ABORT, 0, &[]).finish();
+        self.respond(to, refusal);
+    }
+
+    /// RFC 9260 §5.1.5 and §5.2.4.
+    pub(super) fn on_cookie_echo(&mut self, from: SocketAddr, packet: &Packet<'_>) {
+        let peer = (from, packet.header.source_port);
+        let opened = self.jar.open(self.now, packet, self.binding(from, peer.1));
+        let Opened::Authentic {
+            packet: stripped,
+            local_tag,
+            peer_tag,
+            stale_by,
+        } = opened
+        else {
+            self.outputs.statistics.bad_cookie += 1;
+            return;
+        };
+        let reply = Header {
+            verification_tag: peer_tag,
+            ..packet.header.reversed()
+        };
+        if let Some(id) = self.demultiplexer.by_tag(local_tag) {
+            if self.demultiplexer.by_peer(peer) == Some(id) {
+                self.on_cookie_again(id, from, &stripped);
+            } else {
+                self.outputs.statistics.bad_tag += 1;
+            }
+        } else if let Some(by) = stale_by {
+            self.outputs.statistics.stale_cookie += 1;
+            let cause = type_length_value(error_cause::STALE_COOKIE, &staleness(by));
+            let error = Writer::new(reply)
+                .chunk(chunk_type::ERROR, 0, &cause)
+                .finish();
+            self.respond(from, error);
+        } else if self.replay_guard.has_ended(local_tag) {
+            self.outputs.statistics.replayed_cookie += 1;
+        } else if let Some(id) = self.demultiplexer.by_peer(peer) {
+            self.on_cookie_again(id, from, &stripped);
+        } else if !self.config.listen {
+            self.outputs.statistics.bad_cookie += 1;
+        } else if self.associations.len() >= self.config.associations_max {
+            self.outputs.statistics.out_of_resource += 1;
+            self.respond(from, abort(reply, error_cause::OUT_OF_RESOURCE, &[]));
+        } else {
+            self.accept(peer, &stripped);
+        }
+    }
+
+    /// The cookie of an association that exists: repeated, in collision, or after a restart.
+    fn on_cookie_again(&mut self, id: AssociationId, from: SocketAddr, stripped: &[u8]) {
+        self.reseed();
+        self.with(id, |association, around| {
+            if !association.is_up() && association.peer_tag.is_none() {
+                association.follow(from);
+            }
+            association.feed(around.now, stripped);
+            association.collect(around, None)
+        });
+    }
+
+    fn accept(&mut self, peer: Peer, stripped: &[u8]) {
+        self.reseed();
+        let socket = Socket::new("", &self.config.options(peer.1));
+        let id = self.add(socket, peer, Phase::Accepting);
+        let mut is_up = false;
+        self.with(id, |association, around| {
+            association.feed(around.now, stripped);
+            let down = association.collect(around, None);
+            is_up = association.is_up();
+            down
+        });
+        if !is_up {
+            // dcsctp would not have it: as if it had never come.
+            self.remove(id);
+        }
+    }
+
+    fn binding(&self, peer: SocketAddr, peer_port: u16) -> Binding {
+        Binding {
+            peer,
+            local_port: self.config.sctp_port,
+            peer_port,
+        }
+    }
+}
