@@ -5,6 +5,14 @@
 //! - [`enrp`]: the 10 messages between registrars (RFC 5353 §2).
 //! - [`parameter`]: what the messages are made of (RFC 5354 §3, RFC 5356).
 //!
+//! Reading is tolerant where the RFCs leave room: parameters in any order, skippable unknown ones,
+//! reserved bits and padding with any content, a message length with or without the final padding.
+//! Writing has one form: the RFCs' order and lengths, zeros in all that is reserved. Whatever is
+//! written can be read again and gives an equal value.
+//!
+//! Writing cannot fail. What has no room is cut at limits that are named constants, and a list ends
+//! where its next entry does not fit into the message.
+//!
 //! This crate knows octets and nothing else: no socket, no clock, no handlespace.
 
 #![no_std]
@@ -13,7 +21,21 @@ extern crate alloc;
 
 pub mod asap;
 pub mod enrp;
+mod error;
+mod hex;
 mod identifier;
+mod message;
 pub mod parameter;
+mod reader;
+mod unrecognized;
+mod writer;
 
-pub use identifier::{PoolElementId, PoolHandle, RegistrarId, RegistrationLife};
+pub use error::{DecodeError, DecodeErrorKind, Decoded, Undecodable};
+pub use identifier::{RegistrarId, RegistrationLife};
+pub use message::{MESSAGE_OCTETS_MAX, message_octets};
+pub use parameter::{
+    ADDRESSES_MAX, CAUSE_INFORMATION_OCTETS_MAX, COOKIE_OCTETS_MAX, ERROR_CAUSES_MAX,
+    OPAQUE_TRANSPORT_OCTETS_MAX, POLICY_DATA_OCTETS_MAX, POOL_HANDLE_OCTETS_MAX, PoolElementId,
+    PoolHandle,
+};
+pub(crate) use unrecognized::Action;

@@ -1,6 +1,27 @@
-//! ASAP_ENDPOINT_KEEP_ALIVE (RFC 5352 §2.2.7).
+//! ASAP_ENDPOINT_KEEP_ALIVE ([RFC 5352 §2.2.7](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.7)).
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! ┌───────────────┬─────────────┬─┬───────────────────────────────┐
+//! │  Type = 0x07  │      0      │H│         Message Length        │
+//! ├───────────────┴─────────────┴─┴───────────────────────────────┤
+//! │                       Server Identifier                       │
+//! ├───────────────────────────────────────────────────────────────┤
+//! ┊                          Pool Handle                          ┊
+//! ├───────────────────────────────────────────────────────────────┤
+//! ┊                 PE Identifier (not in the RFC)                ┊
+//! └───────────────────────────────────────────────────────────────┘
+//! ```
 
+use crate::error::Fault;
+use crate::message::Header;
+use crate::parameter::ParameterType;
+use crate::reader::Reader;
+use crate::unrecognized::Unrecognized;
+use crate::writer::{Sink, Writer};
 use crate::{PoolElementId, PoolHandle, RegistrarId};
+use core::fmt;
 
 /// A registrar asks a pool element whether it is there (RFC 5352 §2.2.7).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,4 +34,64 @@ pub struct EndpointKeepAlive {
     pub pool_handle: PoolHandle,
     /// The pool element; not in the RFC, sent by rsplib and by us, accepted with and without.
     pub pool_element: Option<PoolElementId>,
+}
+
+impl EndpointKeepAlive {
+    /// The number in the Message Type field.
+    pub const TYPE: u8 = 0x07;
+    /// H: the sender wants to be the home registrar.
+    const HOME: u8 = 0x01;
+
+    pub(crate) fn read<'a>(
+        header: Header,
+        reader: &mut Reader<'a>,
+        unrecognized: &mut Unrecognized,
+    ) -> Result<Self, Fault<'a>> {
+        let registrar = RegistrarId::read(reader)?;
+        let mut pool_handle = None;
+        let mut pool_element = None;
+        while let Some(parameter) = reader.parameter()? {
+            match parameter.kind {
+                ParameterType::POOL_HANDLE if pool_handle.is_none() => {
+                    pool_handle = Some(PoolHandle::read(&parameter)?);
+                }
+                ParameterType::PE_IDENTIFIER if pool_element.is_none() => {
+                    pool_element = Some(PoolElementId::read(&parameter)?);
+                }
+                _ => unrecognized.parameter(&parameter)?,
+            }
+        }
+        Ok(Self {
+            registrar,
+            home: header.has(Self::HOME),
+            pool_handle: reader.required(pool_handle, ParameterType::POOL_HANDLE)?,
+            pool_element,
+        })
+    }
+
+    pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
+        let flags = if self.home { Self::HOME } else { 0 };
+        writer.message(Self::TYPE, flags, |w| {
+            RegistrarId::write(Some(self.registrar), w);
+            self.pool_handle.write(w);
+            self.pool_element.iter().for_each(|id| id.write(w));
+        });
+    }
+}
+
+impl fmt::Display for EndpointKeepAlive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (registrar, handle) = (self.registrar, &self.pool_handle);
+        write!(
+            f,
+            "ASAP_ENDPOINT_KEEP_ALIVE registrar {registrar} pool {handle}"
+        )?;
+        if let Some(id) = self.pool_element {
+            write!(f, " pe {id}")?;
+        }
+        if self.home {
+            f.write_str(" [H]")?;
+        }
+        Ok(())
+    }
 }

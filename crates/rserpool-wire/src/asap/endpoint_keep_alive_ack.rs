@@ -1,6 +1,27 @@
-//! ASAP_ENDPOINT_KEEP_ALIVE_ACK (RFC 5352 §2.2.8).
+//! ASAP_ENDPOINT_KEEP_ALIVE_ACK ([RFC 5352 §2.2.8](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.8)).
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! ┌───────────────┬───────────────┬───────────────────────────────┐
+//! │  Type = 0x08  │       0       │         Message Length        │
+//! ├───────────────┴───────────────┴───────────────────────────────┤
+//! ┊                          Pool Handle                          ┊
+//! ├───────────────────────────────────────────────────────────────┤
+//! │                  PE Identifier (type 0x000e)                  │
+//! ├───────────────────────────────────────────────────────────────┤
+//! │                                                               │
+//! └───────────────────────────────────────────────────────────────┘
+//! ```
 
+use super::element_name::ElementName;
+use crate::error::Fault;
+use crate::message::Header;
+use crate::reader::Reader;
+use crate::unrecognized::Unrecognized;
+use crate::writer::{Sink, Writer};
 use crate::{PoolElementId, PoolHandle};
+use core::fmt;
 
 /// A pool element's answer to a keep-alive (RFC 5352 §2.2.8).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -9,4 +30,38 @@ pub struct EndpointKeepAliveAck {
     pub pool_handle: PoolHandle,
     /// The pool element that answers.
     pub pool_element: PoolElementId,
+}
+
+impl EndpointKeepAliveAck {
+    /// The number in the Message Type field.
+    pub const TYPE: u8 = 0x08;
+
+    pub(crate) fn read<'a>(
+        _header: Header,
+        reader: &mut Reader<'a>,
+        unrecognized: &mut Unrecognized,
+    ) -> Result<Self, Fault<'a>> {
+        let name = ElementName::read(reader, unrecognized)?;
+        Ok(Self {
+            pool_handle: name.pool_handle,
+            pool_element: name.pool_element,
+        })
+    }
+
+    pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
+        writer.message(Self::TYPE, 0, |w| {
+            self.pool_handle.write(w);
+            self.pool_element.write(w);
+        });
+    }
+}
+
+impl fmt::Display for EndpointKeepAliveAck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "ASAP_ENDPOINT_KEEP_ALIVE_ACK pool {} pe {}",
+            self.pool_handle, self.pool_element
+        )
+    }
 }

@@ -5,6 +5,7 @@ mod cookie;
 mod cookie_echo;
 mod deregistration;
 mod deregistration_response;
+mod element_name;
 mod endpoint_keep_alive;
 mod endpoint_keep_alive_ack;
 mod endpoint_unreachable;
@@ -28,7 +29,13 @@ pub use handle_resolution::HandleResolution;
 pub use handle_resolution_response::{HandleResolutionResponse, Resolution};
 pub use registration::Registration;
 pub use registration_response::RegistrationResponse;
-pub use server_announce::{AnnouncedTransport, ServerAnnounce};
+pub use server_announce::{ANNOUNCED_TRANSPORTS_MAX, AnnouncedTransport, ServerAnnounce};
+
+use crate::error::{Decoded, Undecodable};
+use crate::message::{self, messages};
+use crate::writer::{Length, Sink, Writer};
+use alloc::vec::Vec;
+use core::fmt;
 
 /// Any ASAP message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,3 +69,20 @@ pub enum Message {
     /// ASAP_ERROR
     Error(Error),
 }
+
+messages!(
+    Registration,
+    Deregistration,
+    RegistrationResponse,
+    DeregistrationResponse,
+    HandleResolution,
+    HandleResolutionResponse,
+    EndpointKeepAlive,
+    EndpointKeepAliveAck,
+    EndpointUnreachable,
+    ServerAnnounce,
+    Cookie,
+    CookieEcho,
+    BusinessCard,
+    Error,
+);

@@ -1,15 +1,41 @@
-//! ASAP_SERVER_ANNOUNCE (RFC 5352 §2.2.10).
+//! ASAP_SERVER_ANNOUNCE ([RFC 5352 §2.2.10](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.10)).
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! ┌───────────────┬───────────────┬───────────────────────────────┐
+//! │  Type = 0x0a  │       0       │         Message Length        │
+//! ├───────────────┴───────────────┴───────────────────────────────┤
+//! │                       Server Identifier                       │
+//! ├───────────────────────────────────────────────────────────────┤
+//! ┊                  Transport #1 … #n (optional)                 ┊
+//! ├───────────────────────────────────────────────────────────────┤
+//! ┊                 Encapsulation Ports (optional)                ┊
+//! └───────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! TCP transports are written before SCTP transports: rsplib reads them in no other order.
 
 use crate::RegistrarId;
-use crate::parameter::{EncapsulationPorts, SctpTransport, TcpTransport};
+use crate::error::Fault;
+use crate::message::Header;
+use crate::parameter::{EncapsulationPorts, ParameterType, SctpTransport, TcpTransport};
+use crate::reader::Reader;
+use crate::unrecognized::Unrecognized;
+use crate::writer::{Sink, Writer};
 use alloc::vec::Vec;
+use core::fmt;
+
+/// The most transports in an announce: a host has one or two, and an announce is one datagram.
+pub const ANNOUNCED_TRANSPORTS_MAX: usize = 16;
 
 /// A registrar says where it is (RFC 5352 §2.2.10).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerAnnounce {
     /// The registrar.
     pub registrar: RegistrarId,
-    /// Where it speaks ASAP; none means SCTP at the sender's address and port 3863 (§3.6).
+    /// Where it speaks ASAP; none means SCTP at the sender's address and port 3863 (§3.6). The
+    /// first [`ANNOUNCED_TRANSPORTS_MAX`] are sent and read.
     pub transports: Vec<AnnouncedTransport>,
     /// The UDP port of the SCTP transports (`user`) where it is not 9899.
     pub encapsulation_ports: EncapsulationPorts,
@@ -22,4 +48,76 @@ pub enum AnnouncedTransport {
     Sctp(SctpTransport),
     /// TCP.
     Tcp(TcpTransport),
+}
+
+impl ServerAnnounce {
+    /// The number in the Message Type field.
+    pub const TYPE: u8 = 0x0a;
+
+    pub(crate) fn read<'a>(
+        _header: Header,
+        reader: &mut Reader<'a>,
+        unrecognized: &mut Unrecognized,
+    ) -> Result<Self, Fault<'a>> {
+        let registrar = RegistrarId::read(reader)?;
+        let mut transports = Vec::new();
+        let mut encapsulation_ports = None;
+        while let Some(parameter) = reader.parameter()? {
+            let room = transports.len() < ANNOUNCED_TRANSPORTS_MAX;
+            match parameter.kind {
+                ParameterType::SCTP_TRANSPORT if room => transports.push(AnnouncedTransport::Sctp(
+                    SctpTransport::read(&parameter, unrecognized)?,
+                )),
+                ParameterType::TCP_TRANSPORT if room => transports.push(AnnouncedTransport::Tcp(
+                    TcpTransport::read(&parameter, unrecognized)?,
+                )),
+                ParameterType::ENCAPSULATION_PORTS if encapsulation_ports.is_none() => {
+                    encapsulation_ports = EncapsulationPorts::read(&parameter)?;
+                }
+                _ => unrecognized.parameter(&parameter)?,
+            }
+        }
+        Ok(Self {
+            registrar,
+            transports,
+            encapsulation_ports: encapsulation_ports.unwrap_or_default(),
+        })
+    }
+
+    pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
+        let sent = || self.transports.iter().take(ANNOUNCED_TRANSPORTS_MAX);
+        writer.message(Self::TYPE, 0, |w| {
+            RegistrarId::write(Some(self.registrar), w);
+            for transport in sent() {
+                if let AnnouncedTransport::Tcp(transport) = transport {
+                    transport.write(w);
+                }
+            }
+            for transport in sent() {
+                if let AnnouncedTransport::Sctp(transport) = transport {
+                    transport.write(w);
+                }
+            }
+            self.encapsulation_ports.write(w);
+        });
+    }
+}
+
+impl fmt::Display for ServerAnnounce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ASAP_SERVER_ANNOUNCE registrar {}", self.registrar)?;
+        for transport in &self.transports {
+            write!(f, " {transport}")?;
+        }
+        self.encapsulation_ports.fmt(f)
+    }
+}
+
+impl fmt::Display for AnnouncedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sctp(transport) => transport.fmt(f),
+            Self::Tcp(transport) => transport.fmt(f),
+        }
+    }
 }

@@ -1,4 +1,24 @@
 //! UDP encapsulation ports, a private-use parameter of type 0x9899.
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! ┌───────────────────────────────┬───────────────────────────────┐
+//! │         Type = 0x9899         │           Length = 8          │
+//! ├───────────────────────────────┼───────────────────────────────┤
+//! │      User Transport Port      │      ASAP Transport Port      │
+//! └───────────────────────────────┴───────────────────────────────┘
+//! ```
+//!
+//! It comes last: in a Pool Element, in a Server Information, in ASAP_SERVER_ANNOUNCE. With any
+//! other length it is somebody else's private parameter, and skipped as its action bits demand.
+
+use super::ParameterType;
+use crate::error::Fault;
+use crate::reader::Parameter;
+use crate::writer::{Sink, Writer};
+use core::fmt;
+use core::num::NonZeroU16;
 
 /// The UDP ports at which SCTP transports are reached by encapsulation (RFC 6951), where they are
 /// not the well-known 9899. An SCTP transport parameter has no room for them. The type's highest
@@ -6,8 +26,51 @@
 /// Zero on the wire is `None`: use 9899. Not sent when both are `None`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct EncapsulationPorts {
-    /// For the user transport of a pool element, or for the registrar's own ASAP transport.
-    pub user: Option<core::num::NonZeroU16>,
+    /// For the user transport of a pool element, or for the registrar's own transport.
+    pub user: Option<NonZeroU16>,
     /// For the ASAP transport of a pool element; `None` elsewhere.
-    pub asap: Option<core::num::NonZeroU16>,
+    pub asap: Option<NonZeroU16>,
+}
+
+impl EncapsulationPorts {
+    const VALUE_OCTETS: usize = 4;
+
+    /// Whether there is nothing to tell: 9899 holds.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn read<'a>(parameter: &Parameter<'a>) -> Result<Option<Self>, Fault<'a>> {
+        let mut value = parameter.value();
+        if value.len() != Self::VALUE_OCTETS {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            user: NonZeroU16::new(value.u16()?),
+            asap: NonZeroU16::new(value.u16()?),
+        }))
+    }
+
+    pub(crate) fn write<S: Sink>(self, writer: &mut Writer<'_, S>) {
+        if self.is_default() {
+            return;
+        }
+        writer.parameter(ParameterType::ENCAPSULATION_PORTS, |w| {
+            w.u16(self.user.map_or(0, NonZeroU16::get));
+            w.u16(self.asap.map_or(0, NonZeroU16::get));
+        });
+    }
+}
+
+/// Nothing at all where 9899 holds for both.
+impl fmt::Display for EncapsulationPorts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(port) = self.user {
+            write!(f, " udp {port}")?;
+        }
+        if let Some(port) = self.asap {
+            write!(f, " asap-udp {port}")?;
+        }
+        Ok(())
+    }
 }

@@ -1,25 +1,38 @@
 //! The parameters of RFC 5354 §3 and the policies of RFC 5356, one file each.
 
+mod address;
+mod cookie;
+mod datagram_transport;
+mod dccp_transport;
 mod encapsulation_ports;
+pub(crate) mod item_count;
+mod kind;
 mod operation_error;
+mod pe_checksum;
+mod pe_identifier;
 mod policy;
 mod pool_element;
+mod pool_handle;
+mod sctp_transport;
 mod server_information;
-mod transport;
+mod tcp_transport;
+mod user_transport;
 
+pub use address::ADDRESSES_MAX;
+pub use cookie::{COOKIE_OCTETS_MAX, Cookie};
+pub use datagram_transport::DatagramTransport;
+pub use dccp_transport::DccpTransport;
 pub use encapsulation_ports::EncapsulationPorts;
-pub use operation_error::{ErrorCause, OperationError};
-pub use policy::{Policy, PolicyType};
-pub use pool_element::{EncodedPoolElement, PoolElement};
-pub use server_information::ServerInformation;
-pub use transport::{
-    DatagramTransport, DccpTransport, SctpTransport, TcpTransport, TransportUse, UserTransport,
+pub use kind::ParameterType;
+pub use operation_error::{
+    CAUSE_INFORMATION_OCTETS_MAX, ERROR_CAUSES_MAX, ErrorCause, OperationError,
 };
-
-/// A cookie (RFC 5354 §3.13): octets that only the pool elements of its pool understand.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Cookie(pub alloc::vec::Vec<u8>);
-
-/// The checksum over all pool elements that a registrar owns (RFC 5354 §3.15, RFC 5353 §3.6.2).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PeChecksum(pub u16);
+pub use pe_checksum::PeChecksum;
+pub use pe_identifier::PoolElementId;
+pub use policy::{POLICY_DATA_OCTETS_MAX, Policy, PolicyType};
+pub use pool_element::{EncodedPoolElement, PoolElement};
+pub use pool_handle::{POOL_HANDLE_OCTETS_MAX, PoolHandle};
+pub use sctp_transport::{SctpTransport, TransportUse};
+pub use server_information::ServerInformation;
+pub use tcp_transport::TcpTransport;
+pub use user_transport::{OPAQUE_TRANSPORT_OCTETS_MAX, UserTransport};

@@ -1,12 +1,48 @@
-//! Operation Error parameter (RFC 5354 §3.12) and its causes.
+//! Operation Error parameter and its causes
+//! ([RFC 5354 §3.12](https://www.rfc-editor.org/rfc/rfc5354#section-3.12)).
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! ┌───────────────────────────────┬───────────────────────────────┐
+//! │         Type = 0x000c         │             Length            │
+//! ├───────────────────────────────┴───────────────────────────────┤
+//! ┊                          Error Causes                         ┊
+//! └───────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Each cause:
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! ┌───────────────────────────────┬───────────────────────────────┐
+//! │           Cause Code          │          Cause Length         │
+//! ├───────────────────────────────┴───────────────────────────────┤
+//! ┊                   Cause-specific Information                  ┊
+//! └───────────────────────────────────────────────────────────────┘
+//! ```
 
-use super::{Policy, UserTransport};
+use super::{ParameterType, Policy, UserTransport};
+use crate::error::Fault;
+use crate::hex::Hex;
+use crate::reader::Parameter;
+use crate::unrecognized::Unrecognized;
+use crate::writer::{Sink, Writer};
 use alloc::vec::Vec;
+use core::fmt;
+
+/// The most causes in one error: more tell nobody more, and each is a copy of what a stranger sent.
+pub const ERROR_CAUSES_MAX: usize = 16;
+
+/// The most octets of a parameter or message that a cause repeats: enough to know it again.
+pub const CAUSE_INFORMATION_OCTETS_MAX: usize = 1024;
 
 /// One or more error causes (RFC 5354 §3.12).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OperationError {
-    /// The causes in the order of the wire; at least one when we send.
+    /// The causes in the order of the wire; at least one when we send. The first
+    /// [`ERROR_CAUSES_MAX`] are sent and read.
     pub causes: Vec<ErrorCause>,
 }
 
@@ -18,7 +54,8 @@ impl From<ErrorCause> for OperationError {
     }
 }
 
-/// An error cause (RFC 5354 §3.12.1-§3.12.11).
+/// An error cause (RFC 5354 §3.12.1-§3.12.11). Of repeated octets
+/// [`CAUSE_INFORMATION_OCTETS_MAX`] are sent and read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ErrorCause {
     /// 0x0: unspecified.
@@ -50,4 +87,189 @@ pub enum ErrorCause {
         /// The cause-specific information.
         information: Vec<u8>,
     },
+}
+
+impl OperationError {
+    pub(crate) fn read<'a>(parameter: &Parameter<'a>) -> Result<Self, Fault<'a>> {
+        let mut value = parameter.value();
+        let mut causes = Vec::new();
+        while let Some(cause) = value.parameter()? {
+            if causes.len() < ERROR_CAUSES_MAX {
+                causes.push(ErrorCause::read(&cause));
+            }
+        }
+        Ok(Self { causes })
+    }
+
+    pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
+        writer.parameter(ParameterType::OPERATION_ERROR, |w| {
+            for cause in self.causes.iter().take(ERROR_CAUSES_MAX) {
+                cause.write(w);
+            }
+        });
+    }
+}
+
+impl ErrorCause {
+    /// The number in the Cause Code field.
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::Unspecified => code::UNSPECIFIED,
+            Self::UnrecognizedParameter(_) => code::UNRECOGNIZED_PARAMETER,
+            Self::UnrecognizedMessage(_) => code::UNRECOGNIZED_MESSAGE,
+            Self::InvalidValues(_) => code::INVALID_VALUES,
+            Self::NonUniquePoolElementIdentifier => code::NON_UNIQUE_PE_IDENTIFIER,
+            Self::InconsistentPoolPolicy(_) => code::INCONSISTENT_POOL_POLICY,
+            Self::LackOfResources => code::LACK_OF_RESOURCES,
+            Self::InconsistentTransportType(_) => code::INCONSISTENT_TRANSPORT_TYPE,
+            Self::InconsistentDataControlConfiguration => {
+                code::INCONSISTENT_DATA_CONTROL_CONFIGURATION
+            }
+            Self::UnknownPoolHandle => code::UNKNOWN_POOL_HANDLE,
+            Self::RejectedDueToSecurity => code::REJECTED_DUE_TO_SECURITY,
+            Self::Other { code, .. } => *code,
+        }
+    }
+
+    /// As much of a parameter or message as a cause repeats.
+    pub(crate) fn information(octets: &[u8]) -> Vec<u8> {
+        octets[..octets.len().min(CAUSE_INFORMATION_OCTETS_MAX)].to_vec()
+    }
+
+    /// Reads any cause: a code that is not known, and information that does not suit its code, are
+    /// kept as they are. Information where there should be none is ignored.
+    fn read(cause: &Parameter<'_>) -> Self {
+        let octets = cause.value().rest();
+        let information = || Self::information(octets);
+        let other = || Self::Other {
+            code: cause.kind.0,
+            information: information(),
+        };
+        match cause.kind.0 {
+            code::UNSPECIFIED => Self::Unspecified,
+            code::UNRECOGNIZED_PARAMETER => Self::UnrecognizedParameter(information()),
+            code::UNRECOGNIZED_MESSAGE => Self::UnrecognizedMessage(information()),
+            code::INVALID_VALUES => Self::InvalidValues(information()),
+            code::NON_UNIQUE_PE_IDENTIFIER => Self::NonUniquePoolElementIdentifier,
+            code::INCONSISTENT_POOL_POLICY if octets.is_empty() => {
+                Self::InconsistentPoolPolicy(None)
+            }
+            code::INCONSISTENT_POOL_POLICY => read_policy(octets)
+                .map_or_else(other, |policy| Self::InconsistentPoolPolicy(Some(policy))),
+            code::LACK_OF_RESOURCES => Self::LackOfResources,
+            code::INCONSISTENT_TRANSPORT_TYPE if octets.is_empty() => {
+                Self::InconsistentTransportType(None)
+            }
+            code::INCONSISTENT_TRANSPORT_TYPE => read_transport(octets)
+                .map_or_else(other, |t| Self::InconsistentTransportType(Some(t))),
+            code::INCONSISTENT_DATA_CONTROL_CONFIGURATION => {
+                Self::InconsistentDataControlConfiguration
+            }
+            code::UNKNOWN_POOL_HANDLE => Self::UnknownPoolHandle,
+            code::REJECTED_DUE_TO_SECURITY => Self::RejectedDueToSecurity,
+            _ => other(),
+        }
+    }
+
+    fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
+        // A cause is framed like a parameter.
+        writer.parameter(ParameterType(self.code()), |w| match self {
+            Self::UnrecognizedParameter(octets)
+            | Self::UnrecognizedMessage(octets)
+            | Self::InvalidValues(octets)
+            | Self::Other {
+                information: octets,
+                ..
+            } => w.octets(&octets[..octets.len().min(CAUSE_INFORMATION_OCTETS_MAX)]),
+            Self::InconsistentPoolPolicy(policy) => {
+                policy.iter().for_each(|policy| policy.write(w));
+            }
+            Self::InconsistentTransportType(transport) => {
+                transport.iter().for_each(|transport| transport.write(w));
+            }
+            Self::Unspecified
+            | Self::NonUniquePoolElementIdentifier
+            | Self::LackOfResources
+            | Self::InconsistentDataControlConfiguration
+            | Self::UnknownPoolHandle
+            | Self::RejectedDueToSecurity => {}
+        });
+    }
+}
+
+fn read_policy(octets: &[u8]) -> Option<Policy> {
+    let parameter = Parameter::alone(octets).ok()?;
+    (parameter.kind == ParameterType::POLICY)
+        .then(|| Policy::read(&parameter).ok())
+        .flatten()
+}
+
+fn read_transport(octets: &[u8]) -> Option<UserTransport> {
+    let parameter = Parameter::alone(octets).ok()?;
+    UserTransport::read(&parameter, &mut Unrecognized::default()).ok()?
+}
+
+impl fmt::Display for OperationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, cause) in self.causes.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{cause}")?;
+        }
+        if self.causes.is_empty() {
+            f.write_str("no cause given")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ErrorCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unspecified => f.write_str("unspecified error"),
+            Self::UnrecognizedParameter(octets) => {
+                write!(f, "unrecognized parameter {}", Hex::line(octets))
+            }
+            Self::UnrecognizedMessage(octets) => {
+                write!(f, "unrecognized message {}", Hex::line(octets))
+            }
+            Self::InvalidValues(octets) => write!(f, "invalid values in {}", Hex::line(octets)),
+            Self::NonUniquePoolElementIdentifier => f.write_str("non-unique pe identifier"),
+            Self::InconsistentPoolPolicy(policy) => {
+                f.write_str("inconsistent pool policy")?;
+                policy
+                    .iter()
+                    .try_for_each(|policy| write!(f, ", the pool has {policy}"))
+            }
+            Self::LackOfResources => f.write_str("lack of resources"),
+            Self::InconsistentTransportType(transport) => {
+                f.write_str("inconsistent transport type")?;
+                transport
+                    .iter()
+                    .try_for_each(|transport| write!(f, ", the pool has {transport}"))
+            }
+            Self::InconsistentDataControlConfiguration => {
+                f.write_str("inconsistent data/control configuration")
+            }
+            Self::UnknownPoolHandle => f.write_str("unknown pool handle"),
+            Self::RejectedDueToSecurity => f.write_str("rejected due to security considerations"),
+            Self::Other { code, information } => {
+                write!(f, "cause {code:#06x} {}", Hex::line(information))
+            }
+        }
+    }
+}
+
+/// Cause codes (RFC 5354 §3.12, table 2).
+mod code {
+    pub(super) const UNSPECIFIED: u16 = 0x0;
+    pub(super) const UNRECOGNIZED_PARAMETER: u16 = 0x1;
+    pub(super) const UNRECOGNIZED_MESSAGE: u16 = 0x2;
+    pub(super) const INVALID_VALUES: u16 = 0x3;
+    pub(super) const NON_UNIQUE_PE_IDENTIFIER: u16 = 0x4;
+    pub(super) const INCONSISTENT_POOL_POLICY: u16 = 0x5;
+    pub(super) const LACK_OF_RESOURCES: u16 = 0x6;
+    pub(super) const INCONSISTENT_TRANSPORT_TYPE: u16 = 0x7;
+    pub(super) const INCONSISTENT_DATA_CONTROL_CONFIGURATION: u16 = 0x8;
+    pub(super) const UNKNOWN_POOL_HANDLE: u16 = 0x9;
+    pub(super) const REJECTED_DUE_TO_SECURITY: u16 = 0xa;
 }
