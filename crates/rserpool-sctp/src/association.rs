@@ -196,6 +196,33 @@ impl Association {
         self.collect(around, None)
     }
 
+    /// A COOKIE ECHO, stripped, for an association that exists (RFC 9260 §5.2.4).
+    pub(crate) fn on_cookie_echo(
+        &mut self,
+        stripped: &[u8],
+        around: &mut Surroundings<'_>,
+    ) -> Option<DownReason> {
+        self.feed(around.now, stripped);
+        let events: Vec<_> = std::iter::from_fn(|| self.socket.poll_event()).collect();
+        let is_restart = self.is_up()
+            && events
+                .iter()
+                .any(|event| matches!(event, SocketEvent::OnConnected()));
+        if is_restart {
+            // Case A. dcsctp would keep its send queue, but the message at its head with the
+            // stream sequence number of before: a new socket takes the cookie instead.
+            self.restart(around);
+            self.socket.handle_input(stripped);
+            return self.collect(around, None);
+        }
+        for event in events {
+            if let Some(reason) = self.on_socket_event(event, around, None) {
+                return Some(reason);
+            }
+        }
+        self.collect(around, None)
+    }
+
     /// The address has changed: where to send from now on.
     pub(crate) fn follow(&mut self, from: SocketAddr) {
         self.remote = from;
@@ -360,8 +387,18 @@ impl Association {
 
     /// Hands back what was not acknowledged.
     pub(crate) fn fail_all(&mut self, events: &mut VecDeque<Event>) {
-        let failed = self.outbox.take_all();
-        self.fail(failed, events);
+        let association = self.id;
+        events.extend(
+            self.outbox
+                .take_all()
+                .into_iter()
+                .map(|message| Event::SendFailed {
+                    association,
+                    stream: message.stream,
+                    ppid: message.ppid,
+                    data: message.data,
+                }),
+        );
     }
 
     fn on_socket_event(
@@ -373,18 +410,15 @@ impl Association {
         match event {
             SocketEvent::SendPacket(packet) => self.send_packet(packet, around, init_ack_to),
             SocketEvent::OnConnected() => self.on_connected(around),
-            SocketEvent::OnConnectionRestarted() => {
-                let lost = self.outbox.take_sent();
-                self.fail(lost, &mut around.outputs.events);
-            }
             SocketEvent::OnClosed() => return Some(DownReason::Closed),
             SocketEvent::OnAborted(kind, _) => return Some(down_reason(kind)),
-            SocketEvent::OnLifecycleMessageFullySent(id) => self.outbox.on_sent(id.value()),
             SocketEvent::OnLifecycleMessageDelivered(id) => {
                 self.outbox.on_acknowledged(id.value());
             }
             SocketEvent::OnError(..) => around.outputs.statistics.protocol_errors += 1,
-            SocketEvent::OnBufferedAmountLow(_)
+            SocketEvent::OnConnectionRestarted()
+            | SocketEvent::OnLifecycleMessageFullySent(_)
+            | SocketEvent::OnBufferedAmountLow(_)
             | SocketEvent::OnTotalBufferedAmountLow()
             | SocketEvent::OnStreamsResetFailed(_)
             | SocketEvent::OnStreamsResetPerformed(_)
@@ -422,6 +456,16 @@ impl Association {
             sctp_port: self.peer_port,
             accepted: self.accepted,
         });
+    }
+
+    fn restart(&mut self, around: &mut Surroundings<'_>) {
+        self.socket = Socket::new("", &around.config.options(self.peer_port));
+        self.started = around.now;
+        self.fail_all(&mut around.outputs.events);
+        self.closing = match std::mem::replace(&mut self.closing, Closing::No) {
+            Closing::No | Closing::ByPeer(_) => Closing::No,
+            Closing::WhenAcknowledged | Closing::Begun => Closing::WhenAcknowledged,
+        };
     }
 
     /// RFC 9260 §9.2. A SHUTDOWN also acknowledges (Cumulative TSN Ack), which dcsctp passes
@@ -497,16 +541,6 @@ impl Association {
                 self.transmit(payload, around.outputs);
             }
         }
-    }
-
-    fn fail(&self, messages: Vec<Outgoing>, events: &mut VecDeque<Event>) {
-        let association = self.id;
-        events.extend(messages.into_iter().map(|message| Event::SendFailed {
-            association,
-            stream: message.stream,
-            ppid: message.ppid,
-            data: message.data,
-        }));
     }
 
     fn transmit(&self, payload: Vec<u8>, outputs: &mut Outputs) {

@@ -55,8 +55,7 @@ pub enum Event {
         accepted: bool,
     },
     /// The peer lost its state and set the association up again (RFC 9260 §5.2.4 case A).
-    /// Messages that were under way come back as [`Event::SendFailed`] first; messages that had
-    /// not been sent yet go to the restarted peer.
+    /// Messages that it had not acknowledged come back as [`Event::SendFailed`] first.
     Restarted {
         /// Which.
         association: AssociationId,

@@ -46,7 +46,7 @@ impl Endpoint {
         self.listener.handle_input(packet.octets());
         while let Some(event) = self.listener.poll_event() {
             if let SocketEvent::SendPacket(init_ack) = event {
-                let to = self.binding(from, packet.header.source_port);
+                let to = binding(from, packet.header);
                 if let Some(sealed) = self.jar.seal(self.now, &init_ack, to) {
                     self.respond_init_ack(from, sealed);
                 }
@@ -85,7 +85,9 @@ impl Endpoint {
     /// RFC 9260 §5.1.5 and §5.2.4.
     pub(super) fn on_cookie_echo(&mut self, from: SocketAddr, packet: &Packet<'_>) {
         let peer = (from, packet.header.source_port);
-        let opened = self.jar.open(self.now, packet, self.binding(from, peer.1));
+        let opened = self
+            .jar
+            .open(self.now, packet, binding(from, packet.header));
         let Opened::Authentic {
             packet: stripped,
             local_tag,
@@ -134,8 +136,7 @@ impl Endpoint {
             if !association.is_up() && association.peer_tag.is_none() {
                 association.follow(from);
             }
-            association.feed(around.now, stripped);
-            association.collect(around, None)
+            association.on_cookie_echo(stripped, around)
         });
     }
 
@@ -145,8 +146,7 @@ impl Endpoint {
         let id = self.add(socket, peer, Phase::Accepting);
         let mut is_up = false;
         self.with(id, |association, around| {
-            association.feed(around.now, stripped);
-            let down = association.collect(around, None);
+            let down = association.on_cookie_echo(stripped, around);
             is_up = association.is_up();
             down
         });
@@ -155,12 +155,13 @@ impl Endpoint {
             self.remove(id);
         }
     }
+}
 
-    fn binding(&self, peer: SocketAddr, peer_port: u16) -> Binding {
-        Binding {
-            peer,
-            local_port: self.config.sctp_port,
-            peer_port,
-        }
+/// Whose a packet is. One to a port that is not ours is bound to that port, and fits no cookie.
+fn binding(from: SocketAddr, header: Header) -> Binding {
+    Binding {
+        peer: from,
+        local_port: header.destination_port,
+        peer_port: header.source_port,
     }
 }

@@ -1,0 +1,568 @@
+//! RFC 9260 §5: setting associations up, one or both ends beginning, restarts, cookies.
+
+mod network;
+
+use std::time::Duration;
+
+use network::{
+    CLIENT_PORT, Network, SERVER_PORT, address, client_config, first_chunk, message, millis,
+    packet, server_config, tag_of, with_checksum, with_timers,
+};
+use rserpool_sctp::{
+    Config, ConnectError, DownReason, Event, Remote, SendError, Timers, Timestamp,
+};
+
+const INIT: u8 = 1;
+const INIT_ACK: u8 = 2;
+const ABORT: u8 = 6;
+const ERROR: u8 = 9;
+const COOKIE_ECHO: u8 = 10;
+const COOKIE_ACK: u8 = 11;
+
+fn pair() -> (Network, usize, usize) {
+    let mut network = Network::new(1);
+    let client = network.add(client_config());
+    let server = network.add(server_config());
+    (network, client, server)
+}
+
+#[test]
+fn four_packets_set_an_association_up() {
+    let (mut network, client, server) = pair();
+    let (ours, theirs) = network.associate(client, server);
+    let kinds: Vec<u8> = network
+        .seen
+        .iter()
+        .map(|datagram| first_chunk(&datagram.payload))
+        .collect();
+    assert_eq!(kinds, [INIT, INIT_ACK, COOKIE_ECHO, COOKIE_ACK]);
+    assert_eq!(network.now, Timestamp(millis(4)));
+    let up = |association, host, sctp_port, accepted| Event::Up {
+        association,
+        remote: address(host),
+        sctp_port,
+        accepted,
+    };
+    assert_eq!(
+        network.hosts[client].events,
+        [up(ours, 2, SERVER_PORT, false)]
+    );
+    assert_eq!(
+        network.hosts[server].events,
+        [up(theirs, 1, CLIENT_PORT, true)]
+    );
+}
+
+#[test]
+fn tags_are_those_on_the_wire() {
+    let (mut network, client, server) = pair();
+    let (ours, theirs) = network.associate(client, server);
+    let (client, server) = (
+        &network.hosts[client].endpoint,
+        &network.hosts[server].endpoint,
+    );
+    assert_eq!(client.local_tag(ours), server.peer_tag(theirs));
+    assert_eq!(client.peer_tag(ours), server.local_tag(theirs));
+    let tag = server.local_tag(theirs).unwrap();
+    assert_eq!(server.association_by_local_tag(tag), Some(theirs));
+    let echo = network
+        .seen
+        .iter()
+        .find(|seen| first_chunk(&seen.payload) == COOKIE_ECHO)
+        .unwrap();
+    assert_eq!(tag_of(&echo.payload), tag);
+}
+
+#[test]
+fn rfc_9260_5_1_3_init_leaves_no_state() {
+    let (mut network, client, server) = pair();
+    network.connect(client, server);
+    network.step();
+    let init = network.seen[0].payload.clone();
+    for port in 1..=1000_u16 {
+        let mut forged = init.clone();
+        forged[0..2].copy_from_slice(&port.to_be_bytes());
+        network.inject(address(99), server, &with_checksum(forged));
+    }
+    let endpoint = &network.hosts[server].endpoint;
+    assert_eq!(endpoint.associations(), 0);
+    assert_eq!(endpoint.poll_timeout(), None);
+    assert!(endpoint.statistics().inits_answered >= 1000);
+}
+
+#[test]
+fn rfc_9260_5_1_5_forged_cookie_makes_no_association() {
+    let (mut network, _, server) = pair();
+    // What dcsctp by itself would take: its magic words, tags, sequence numbers.
+    let mut cookie = b"dcSCTPr0".to_vec();
+    cookie.extend([1; 80]);
+    for octets in [48, 88] {
+        let tag = u32::from_be_bytes([1; 4]);
+        let echo = packet(
+            (CLIENT_PORT, SERVER_PORT),
+            tag,
+            COOKIE_ECHO,
+            0,
+            &cookie[..octets],
+        );
+        network.inject(address(1), server, &echo);
+    }
+    let endpoint = &network.hosts[server].endpoint;
+    assert_eq!(endpoint.associations(), 0);
+    assert_eq!(endpoint.statistics().bad_cookie, 2);
+    assert!(network.hosts[server].events.is_empty());
+}
+
+/// The COOKIE ECHO of a client whose datagrams are lost from then on.
+fn held_cookie_echo(network: &mut Network, client: usize, server: usize) -> Vec<u8> {
+    network.connect(client, server);
+    loop {
+        network.step();
+        if let Some(echo) = network
+            .seen
+            .iter()
+            .find(|seen| first_chunk(&seen.payload) == COOKIE_ECHO)
+        {
+            network.cut.push(address(1));
+            return echo.payload.clone();
+        }
+    }
+}
+
+#[test]
+fn rfc_9260_5_1_5_cookie_is_for_one_peer_address_and_port() {
+    let (mut network, client, server) = pair();
+    let echo = held_cookie_echo(&mut network, client, server);
+    network.restart(server, server_config());
+    network.inject(address(1), server, &echo);
+    assert_eq!(
+        network.hosts[server].endpoint.statistics().bad_cookie,
+        1,
+        "another key"
+    );
+
+    let (mut network, client, server) = pair();
+    let echo = held_cookie_echo(&mut network, client, server);
+    // The network delivers the client's own one in the next step.
+    network.restart(client, client_config());
+    network.inject(address(3), server, &echo);
+    let mut from_other_port = echo.clone();
+    from_other_port[0..2].copy_from_slice(&(CLIENT_PORT + 1).to_be_bytes());
+    network.inject(address(1), server, &with_checksum(from_other_port));
+    let mut to_other_port = echo.clone();
+    to_other_port[2..4].copy_from_slice(&(SERVER_PORT + 1).to_be_bytes());
+    network.inject(address(1), server, &with_checksum(to_other_port));
+    let mut with_other_tag = echo;
+    with_other_tag[4] ^= 1;
+    network.inject(address(1), server, &with_checksum(with_other_tag));
+    let endpoint = &network.hosts[server].endpoint;
+    assert_eq!(
+        (endpoint.associations(), endpoint.statistics().bad_cookie),
+        (0, 4)
+    );
+}
+
+#[test]
+fn rfc_9260_5_1_5_old_cookie_is_answered_with_stale_cookie() {
+    let (mut network, client, server) = pair();
+    let echo = held_cookie_echo(&mut network, client, server);
+    network.restart(client, client_config());
+    network.now = network.now + Duration::from_secs(61);
+    network.cut.clear();
+    network.inject(address(1), server, &echo);
+    let endpoint = &network.hosts[server].endpoint;
+    assert_eq!(
+        (endpoint.associations(), endpoint.statistics().stale_cookie),
+        (0, 1)
+    );
+    let error = &network.seen.last().unwrap().payload;
+    assert_eq!(
+        (first_chunk(error), &error[16..20]),
+        (ERROR, &[0, 3, 0, 8][..])
+    );
+    let staleness = u32::from_be_bytes(error[20..24].try_into().unwrap());
+    assert!(
+        (900_000..1_100_000).contains(&staleness),
+        "{staleness} microseconds"
+    );
+}
+
+#[test]
+fn rfc_9260_5_2_4_case_d_repeated_cookie_is_acknowledged_and_changes_nothing() {
+    let (mut network, client, server) = pair();
+    let (_, theirs) = network.associate(client, server);
+    let echo = network
+        .seen
+        .iter()
+        .find(|seen| first_chunk(&seen.payload) == COOKIE_ECHO);
+    let echo = echo.unwrap().payload.clone();
+    network.seen.clear();
+    network.inject(address(1), server, &echo);
+    assert_eq!(first_chunk(&network.seen[0].payload), COOKIE_ACK);
+    assert_eq!(network.hosts[server].endpoint.associations(), 1);
+    assert_eq!(network.hosts[server].events.len(), 1);
+    assert!(network.down(server, theirs).is_none());
+}
+
+#[test]
+fn cookie_of_an_ended_association_does_not_bring_it_back() {
+    let (mut network, client, server) = pair();
+    let (ours, theirs) = network.associate(client, server);
+    let echo = network
+        .seen
+        .iter()
+        .find(|seen| first_chunk(&seen.payload) == COOKIE_ECHO);
+    let echo = echo.unwrap().payload.clone();
+    network.hosts[client]
+        .endpoint
+        .abort(network.now, ours, "over");
+    network.run_for(millis(10));
+    assert!(network.down(server, theirs).is_some());
+    network.inject(address(1), server, &echo);
+    let endpoint = &network.hosts[server].endpoint;
+    assert_eq!(
+        (
+            endpoint.associations(),
+            endpoint.statistics().replayed_cookie
+        ),
+        (0, 1)
+    );
+}
+
+#[test]
+fn lost_set_up_packets_are_repeated() {
+    for seed in 0..50 {
+        let mut network = Network::new(seed);
+        network.weather.loss = 200;
+        let timers = Timers {
+            init_max_retrans: 12,
+            association_max_retrans: 12,
+            ..Timers::lan()
+        };
+        let client = network.add(with_timers(client_config(), timers));
+        let server = network.add(with_timers(server_config(), timers));
+        network.associate(client, server);
+    }
+}
+
+#[test]
+fn init_is_refused_at_once_where_nobody_listens() {
+    let mut network = Network::new(1);
+    let client = network.add(client_config());
+    let deaf = network.add(Config {
+        listen: false,
+        ..server_config()
+    });
+    let ours = network.connect(client, deaf);
+    let took = network.time_until_down(client, ours, Duration::from_secs(1));
+    assert_eq!(
+        network.down(client, ours),
+        Some(DownReason::Refused { cause: None })
+    );
+    assert_eq!(took, millis(2));
+    assert_eq!(network.hosts[deaf].endpoint.statistics().inits_refused, 1);
+}
+
+#[test]
+fn init_to_another_port_is_refused_at_once() {
+    let (mut network, client, server) = pair();
+    let remote = Remote {
+        udp: vec![address(2)],
+        sctp_port: SERVER_PORT + 1,
+    };
+    let ours = network.hosts[client]
+        .endpoint
+        .connect(network.now, remote)
+        .unwrap();
+    network.time_until_down(client, ours, millis(2));
+    assert_eq!(
+        network.down(client, ours),
+        Some(DownReason::Refused { cause: None })
+    );
+    assert_eq!(network.hosts[server].endpoint.statistics().inits_refused, 1);
+}
+
+#[test]
+fn no_answer_to_init_ends_in_lost() {
+    let mut network = Network::new(1);
+    let client = network.add(client_config());
+    let remote = Remote {
+        udp: vec![address(7)],
+        sctp_port: SERVER_PORT,
+    };
+    let ours = network.hosts[client]
+        .endpoint
+        .connect(network.now, remote)
+        .unwrap();
+    let took = network.time_until_down(client, ours, Duration::from_secs(4));
+    assert_eq!(network.down(client, ours), Some(DownReason::Lost));
+    assert!(took >= Duration::from_secs(1), "{took:?}");
+    assert_eq!(network.seen.len(), 5, "Max.Init.Retransmits 4");
+}
+
+#[test]
+fn associations_max_refuses_with_out_of_resource() {
+    let mut network = Network::new(1);
+    let clients: Vec<usize> = (0..3).map(|_| network.add(client_config())).collect();
+    let server = network.add(Config {
+        associations_max: 2,
+        ..server_config()
+    });
+    network.associate(clients[0], server);
+    network.associate(clients[1], server);
+    let third = network.connect(clients[2], server);
+    network.time_until_down(clients[2], third, millis(10));
+    let expected = DownReason::Refused { cause: Some(4) };
+    assert_eq!(network.down(clients[2], third), Some(expected));
+    assert_eq!(
+        network.hosts[server].endpoint.statistics().out_of_resource,
+        1
+    );
+    let remote = Remote {
+        udp: vec![address(2)],
+        sctp_port: CLIENT_PORT,
+    };
+    let refused = network.hosts[server].endpoint.connect(network.now, remote);
+    assert!(
+        matches!(refused, Err(ConnectError::AlreadyAssociated(_))),
+        "{refused:?}"
+    );
+    let remote = Remote {
+        udp: vec![address(3)],
+        sctp_port: CLIENT_PORT,
+    };
+    let refused = network.hosts[server].endpoint.connect(network.now, remote);
+    assert_eq!(refused, Err(ConnectError::TooManyAssociations));
+}
+
+#[test]
+fn rfc_9260_5_2_1_both_ends_at_once_end_in_one_association() {
+    for (delay, offset) in [
+        (1, 0),
+        (5, 0),
+        (5, 1),
+        (5, 3),
+        (5, 6),
+        (5, 8),
+        (5, 11),
+        (5, 14),
+    ] {
+        let mut network = Network::new(offset);
+        network.weather.delay = millis(delay);
+        let left = network.add(server_config());
+        let right = network.add(server_config());
+        let of_left = network.connect(left, right);
+        network.run_for(millis(offset));
+        let remote = Remote {
+            udp: vec![address(1)],
+            sctp_port: SERVER_PORT,
+        };
+        // Too late: the association of the other side is known already.
+        let of_right = network.hosts[right]
+            .endpoint
+            .connect(network.now, remote)
+            .ok();
+        network.run_for(millis(300));
+        assert!(
+            network.is_up(left, of_left),
+            "{offset}: {:?}",
+            network.hosts[left].events
+        );
+        for host in [left, right] {
+            assert_eq!(
+                network.hosts[host].endpoint.associations(),
+                1,
+                "{delay} {offset}"
+            );
+            assert_eq!(
+                network.hosts[host].events.len(),
+                1,
+                "{:?}",
+                network.hosts[host].events
+            );
+        }
+        let Event::Up {
+            association: at_right,
+            ..
+        } = network.hosts[right].events[0]
+        else {
+            panic!("{:?}", network.hosts[right].events)
+        };
+        assert!(of_right.is_none_or(|began| began == at_right));
+        network.send(left, of_left, message(0, 1, vec![1]));
+        network.send(right, at_right, message(0, 2, vec![2]));
+        network.run_for(millis(300));
+        assert_eq!(
+            network.messages(right),
+            [(0, 1, vec![1])],
+            "{delay} {offset}"
+        );
+        assert_eq!(
+            network.messages(left),
+            [(0, 2, vec![2])],
+            "{delay} {offset}"
+        );
+    }
+}
+
+#[test]
+fn connecting_to_oneself_is_refused() {
+    let mut network = Network::new(1);
+    let host = network.add(server_config());
+    let ours = network.connect(host, host);
+    network.time_until_down(host, ours, millis(10));
+    assert_eq!(
+        network.down(host, ours),
+        Some(DownReason::Refused { cause: None })
+    );
+}
+
+#[test]
+fn rfc_9260_5_2_4_case_a_restarted_client_replaces_its_association() {
+    let (mut network, client, server) = pair();
+    let (_, theirs) = network.associate(client, server);
+    let former_tag = network.hosts[server].endpoint.local_tag(theirs);
+    network.restart(client, client_config());
+    let ours = network.connect(client, server);
+    network.run_for(millis(20));
+    assert!(network.is_up(client, ours));
+    let events = &network.hosts[server].events;
+    assert_eq!(
+        events.last(),
+        Some(&Event::Restarted {
+            association: theirs
+        })
+    );
+    let endpoint = &network.hosts[server].endpoint;
+    assert_eq!(
+        (endpoint.associations(), endpoint.statistics().restarts),
+        (1, 1)
+    );
+    assert_ne!(endpoint.local_tag(theirs), former_tag);
+    assert_eq!(endpoint.association_by_local_tag(former_tag.unwrap()), None);
+    network.send(client, ours, message(3, 7, b"new life".to_vec()));
+    network.send(server, theirs, message(3, 8, b"answer".to_vec()));
+    network.run_for(millis(50));
+    assert_eq!(network.messages(server), [(3, 7, b"new life".to_vec())]);
+    assert_eq!(network.messages(client), [(3, 8, b"answer".to_vec())]);
+}
+
+#[test]
+fn restart_hands_back_what_was_not_acknowledged() {
+    let (mut network, client, server) = pair();
+    let (_, theirs) = network.associate(client, server);
+    network.send(server, theirs, message(0, 1, vec![1; 100]));
+    network.run_for(millis(100));
+    network.cut.push(address(1));
+    // Larger than the window: part of it is under way, and the next waits behind it.
+    network.send(server, theirs, message(0, 2, vec![2; 60_000]));
+    network.send(server, theirs, message(0, 3, vec![3; 100]));
+    network.run_for(millis(10));
+    network.cut.clear();
+    network.restart(client, client_config());
+    let ours = network.connect(client, server);
+    network.run_for(millis(20));
+    assert!(network.is_up(client, ours));
+    let failed = |ppid, data| Event::SendFailed {
+        association: theirs,
+        stream: 0,
+        ppid,
+        data,
+    };
+    assert_eq!(
+        network.hosts[server].events[1..],
+        [
+            failed(2, vec![2; 60_000]),
+            failed(3, vec![3; 100]),
+            Event::Restarted {
+                association: theirs
+            }
+        ]
+    );
+    assert_eq!(network.hosts[server].endpoint.send_queue_octets(theirs), 0);
+    for ppid in 4..8 {
+        network.send(server, theirs, message(0, ppid, vec![4; 2000]));
+    }
+    network.run_for(millis(100));
+    let delivered: Vec<u32> = network
+        .messages(client)
+        .iter()
+        .map(|message| message.1)
+        .collect();
+    assert_eq!(delivered, [4, 5, 6, 7]);
+}
+
+#[test]
+fn restarted_server_makes_the_client_notice_at_its_next_packet() {
+    let (mut network, client, server) = pair();
+    let (ours, _) = network.associate(client, server);
+    network.restart(server, server_config());
+    network.send(client, ours, message(0, 9, b"are you there".to_vec()));
+    let took = network.time_until_down(client, ours, millis(10));
+    assert_eq!(took, millis(2));
+    let events = &network.hosts[client].events[1..];
+    let failed = Event::SendFailed {
+        association: ours,
+        stream: 0,
+        ppid: 9,
+        data: b"are you there".to_vec(),
+    };
+    let reason = DownReason::PeerAborted {
+        cause: None,
+        reason: String::new(),
+    };
+    assert_eq!(
+        events,
+        [
+            failed,
+            Event::Down {
+                association: ours,
+                reason
+            }
+        ]
+    );
+}
+
+#[test]
+fn connect_refuses_what_cannot_be() {
+    let mut network = Network::new(1);
+    let client = network.add(client_config());
+    let endpoint = &mut network.hosts[client].endpoint;
+    let mut connect = |udp, sctp_port| endpoint.connect(Timestamp::ZERO, Remote { udp, sctp_port });
+    assert_eq!(connect(vec![], 1), Err(ConnectError::Candidates));
+    let many = (1..=9).map(address).collect();
+    assert_eq!(connect(many, 1), Err(ConnectError::Candidates));
+    assert_eq!(connect(vec![address(2)], 0), Err(ConnectError::Port));
+    let first = connect(vec![address(2)], 1).unwrap();
+    let again = connect(vec![address(3), address(2)], 1);
+    assert_eq!(again, Err(ConnectError::AlreadyAssociated(first)));
+}
+
+#[test]
+fn nothing_is_sent_before_the_association_is_up() {
+    let (mut network, client, server) = pair();
+    let ours = network.connect(client, server);
+    let sent = network.hosts[client]
+        .endpoint
+        .send(network.now, ours, message(0, 0, vec![1]));
+    assert_eq!(sent, Err(SendError::NotConnected));
+    network.hosts[client].endpoint.shutdown(network.now, ours);
+    network.run_for(millis(50));
+    assert_eq!(network.down(client, ours), Some(DownReason::Closed));
+    assert_eq!(network.hosts[server].endpoint.associations(), 0);
+}
+
+#[test]
+fn abort_to_a_tag_that_is_not_ours_is_passed_over() {
+    let (mut network, client, server) = pair();
+    let (ours, _) = network.associate(client, server);
+    let tag = network.hosts[client].endpoint.local_tag(ours).unwrap();
+    let forged = packet((SERVER_PORT, CLIENT_PORT), tag ^ 1, ABORT, 0, &[]);
+    network.inject(address(2), client, &forged);
+    let reflected = packet((SERVER_PORT, CLIENT_PORT), tag, ABORT, 1, &[]);
+    network.inject(address(2), client, &reflected);
+    assert!(network.down(client, ours).is_none());
+    let real = packet((SERVER_PORT, CLIENT_PORT), tag, ABORT, 0, &[]);
+    network.inject(address(2), client, &real);
+    assert!(network.down(client, ours).is_some());
+}
