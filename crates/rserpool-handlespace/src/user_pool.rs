@@ -1,0 +1,118 @@
+//! A resolution in the hands of a pool user (the "Pool User Considerations" of RFC 5356).
+
+use crate::policy::{UserRule, random_below, user_rule};
+use alloc::vec::Vec;
+use rand_core::Rng;
+use rserpool_wire::PoolElementId;
+use rserpool_wire::asap::Resolution;
+use rserpool_wire::parameter::{EncodedPoolElement, Policy};
+
+/// The pool elements that a pool user got from a registrar, and which to take next.
+#[derive(Clone, Debug)]
+pub struct UserPool {
+    rule: UserRule,
+    /// In the registrar's order.
+    pool_elements: Vec<EncodedPoolElement>,
+    /// Whose turn it is; for [`UserRule::InTurn`].
+    turn: usize,
+}
+
+impl UserPool {
+    /// A resolution that just arrived, used as its policy says; a policy that is not known is
+    /// used in turn.
+    pub fn new(resolution: &Resolution) -> Self {
+        Self::with_rule(resolution, user_rule(resolution.policy.policy_type()))
+    }
+
+    /// A resolution of a policy of one's own.
+    pub fn with_rule(resolution: &Resolution, rule: UserRule) -> Self {
+        Self {
+            rule,
+            pool_elements: resolution.pool_elements.clone(),
+            turn: 0,
+        }
+    }
+
+    /// A newer resolution of the same pool takes the place of this one.
+    pub fn replace(&mut self, resolution: &Resolution) {
+        self.pool_elements.clone_from(&resolution.pool_elements);
+        self.turn = 0;
+    }
+
+    /// Selects one pool element; `None` if there is none left. Call [`remove`](Self::remove) when
+    /// it turns out not to work.
+    pub fn select(&mut self, rng: &mut (impl Rng + ?Sized)) -> Option<PoolElementId> {
+        if self.pool_elements.is_empty() {
+            return None;
+        }
+        let position = match self.rule {
+            UserRule::InTurn => {
+                let position = self.turn;
+                self.turn = (position + 1) % self.pool_elements.len();
+                position
+            }
+            UserRule::AtRandom => self.random_position(rng),
+            UserRule::InOrder => 0,
+            UserRule::HighestPriority => self.highest_priority(),
+        };
+        self.pool_elements.get(position).map(EncodedPoolElement::id)
+    }
+
+    /// Drops a pool element that is not to be selected again; `false` if it is not in the list.
+    pub fn remove(&mut self, id: PoolElementId) -> bool {
+        let Some(position) = self.position(id) else {
+            return false;
+        };
+        self.pool_elements.remove(position);
+        if position < self.turn {
+            self.turn -= 1;
+        }
+        if self.turn == self.pool_elements.len() {
+            self.turn = 0;
+        }
+        true
+    }
+
+    /// The pool element of this identifier.
+    pub fn element(&self, id: PoolElementId) -> Option<&EncodedPoolElement> {
+        self.position(id)
+            .map(|position| &self.pool_elements[position])
+    }
+
+    /// The pool elements that are left, in the registrar's order.
+    pub fn elements(&self) -> &[EncodedPoolElement] {
+        &self.pool_elements
+    }
+
+    /// How many pool elements are left.
+    pub fn len(&self) -> usize {
+        self.pool_elements.len()
+    }
+
+    /// Whether none is left.
+    pub fn is_empty(&self) -> bool {
+        self.pool_elements.is_empty()
+    }
+
+    fn position(&self, id: PoolElementId) -> Option<usize> {
+        self.pool_elements
+            .iter()
+            .position(|element| element.id() == id)
+    }
+
+    fn random_position(&self, rng: &mut (impl Rng + ?Sized)) -> usize {
+        let position = random_below(rng, self.pool_elements.len() as u64);
+        usize::try_from(position).expect("below the length of a list")
+    }
+
+    /// §4.5.3: "the active pool element with the highest priority"; the first of several.
+    fn highest_priority(&self) -> usize {
+        let priority = |element: &EncodedPoolElement| match element.decode().policy {
+            Policy::Priority { priority } => Some(priority),
+            _ => None,
+        };
+        let priorities = self.pool_elements.iter().map(priority).enumerate();
+        let best = priorities.rev().max_by_key(|&(_, priority)| priority);
+        best.map_or(0, |(position, _)| position)
+    }
+}
