@@ -452,16 +452,13 @@ fn data_on_a_stream_that_was_not_negotiated_ends_the_association() {
     network.record = true;
     network.send(0, ours, message(1, 5, vec![5]));
     network.run_for(millis(1));
-    let mut data = network
+    let sent = network
         .seen
         .iter()
         .find(|seen| first_chunk(&seen.payload) == 0)
-        .unwrap()
-        .payload
-        .clone();
+        .unwrap();
+    let mut data = sent.payload.clone();
     data[20..22].copy_from_slice(&16_u16.to_be_bytes());
-    data[16..20]
-        .copy_from_slice(&(u32::from_be_bytes(data[16..20].try_into().unwrap()) + 1).to_be_bytes());
     network.inject(address(1), 1, &network::with_checksum(data));
     assert_eq!(network.down(1, theirs), Some(DownReason::LocalAbort));
     network.run_for(millis(2));

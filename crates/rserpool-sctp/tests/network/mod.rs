@@ -27,6 +27,14 @@ pub fn address(host: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, host], 9899))
 }
 
+/// A server that accepts nobody.
+pub fn deaf_config() -> Config {
+    Config {
+        listen: false,
+        ..server_config()
+    }
+}
+
 pub fn client_config() -> Config {
     Config::new(CLIENT_PORT)
 }
@@ -290,7 +298,7 @@ impl Network {
             .iter()
             .find(|(_, outside)| **outside == datagram.to);
         let to = inside.map_or(datagram.to, |(inside, _)| *inside);
-        // Nothing gets in at an address that a NAT has given away.
+        // Nobody outside reaches an inside address.
         if inside.is_none() && self.translation.contains_key(&to) {
             return;
         }
