@@ -1,1 +1,33 @@
-//! See the package description.
+//! Registrar, pool element and pool user of Reliable Server Pooling as pure state machines
+//! (RFC 5352).
+//!
+//! - [`registrar`]: keeps the handlespace, answers resolutions, watches pool elements.
+//! - [`pool_element`]: keeps one registration alive.
+//! - [`pool_user`]: resolves pool handles, with a cache and dynamic updates.
+//!
+//! Each is a [`Machine`]: inputs and a time go in, outputs and a deadline come out. This crate
+//! has no clock, no socket, no runtime and no log; the same seed and inputs give the same outputs.
+
+mod address;
+mod machine;
+pub mod pool_element;
+pub mod pool_user;
+mod random;
+mod rate_limit;
+pub mod registrar;
+mod server_hunt;
+mod timer_queue;
+mod timers;
+mod timestamp;
+
+pub use address::{
+    ASAP_PORT, AssociationId, InvalidRegistrarAddress, PeerAddress, RegistrarAddress,
+    SCTP_UDP_PORT, Transport,
+};
+pub use machine::Machine;
+pub use pool_element::PoolElement;
+pub use pool_user::PoolUser;
+pub use registrar::Registrar;
+pub use timer_queue::{TimerId, TimerQueue};
+pub use timers::Timers;
+pub use timestamp::Timestamp;

@@ -1,0 +1,101 @@
+//! How a registrar is set up, and its limits.
+
+use crate::Timers;
+use rserpool_handlespace::Policies;
+use rserpool_wire::RegistrarId;
+use rserpool_wire::asap::AnnouncedTransport;
+use rserpool_wire::parameter::EncapsulationPorts;
+use std::fmt;
+
+/// How a registrar is set up.
+#[derive(Clone)]
+pub struct Config {
+    /// Its identifier: random, and another one after each restart (RFC 5353 §2.1).
+    pub id: RegistrarId,
+    /// Where it speaks ASAP, told in announces (RFC 5352 §2.2.10).
+    pub announce: Vec<AnnouncedTransport>,
+    /// The UDP port of the announced SCTP transports where it is not 9899.
+    pub encapsulation_ports: EncapsulationPorts,
+    /// Whether it announces itself on the multicast channel (RFC 5352 §3.6).
+    pub multicast: bool,
+    /// Its timers.
+    pub timers: Timers,
+    /// What strangers may use up.
+    pub limits: Limits,
+    /// The policies it knows; pools of others are selected from in turn.
+    pub policies: Policies,
+    /// How many pool elements answer a resolution that does not say how many. The RFC says all
+    /// SHOULD be listed; what does not fit into one message is left out.
+    pub items_default: usize,
+}
+
+impl Config {
+    /// A registrar that speaks to nobody until told otherwise: no announces, default timers and
+    /// limits, all pool elements listed.
+    pub fn new(id: RegistrarId) -> Self {
+        Self {
+            id,
+            announce: Vec::new(),
+            encapsulation_ports: EncapsulationPorts::default(),
+            multicast: false,
+            timers: Timers::default(),
+            limits: Limits::default(),
+            policies: Policies::standard(),
+            items_default: usize::MAX,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("id", &self.id)
+            .field("announce", &self.announce)
+            .field("encapsulation_ports", &self.encapsulation_ports)
+            .field("multicast", &self.multicast)
+            .field("timers", &self.timers)
+            .field("limits", &self.limits)
+            .field("items_default", &self.items_default)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What strangers may use up. Whoever exceeds a limit is refused; nobody else notices.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Pools, pool elements and the octets of a pool handle.
+    pub handlespace: rserpool_handlespace::Limits,
+    /// Associations at one time. Each costs some hundred octets here and some thousand in the
+    /// transport below.
+    pub associations_max: usize,
+    /// Pool elements registered over one association. A pool element normally has one of its
+    /// own; a proxy registers many. When it is lost they all go in one step.
+    pub elements_per_association_max: usize,
+    /// Subscriptions of one association; a pool user watches a few pools.
+    pub subscriptions_per_association_max: usize,
+    /// Subscriptions of all associations: each change of a pool is sent to all its subscribers.
+    pub subscriptions_max: usize,
+    /// Other registrars whose announces are counted; spoofed announces must not silence ours.
+    pub registrars_heard_max: usize,
+    /// Reports of unreachable pool elements per second and association, and as many in a burst
+    /// (RFC 5355 §2.13).
+    pub reports_per_second: u32,
+    /// ASAP_ERROR messages per second and association, and as many in a burst: two ends that
+    /// find fault with each other must not do so for ever.
+    pub errors_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handlespace: rserpool_handlespace::Limits::default(),
+            associations_max: 100_000,
+            elements_per_association_max: 20_000,
+            subscriptions_per_association_max: 256,
+            subscriptions_max: 100_000,
+            registrars_heard_max: 64,
+            reports_per_second: 50,
+            errors_per_second: 10,
+        }
+    }
+}

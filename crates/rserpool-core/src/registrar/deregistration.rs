@@ -1,0 +1,78 @@
+//! Deregistration (RFC 5352 §3.2), and the end of a registration life (§2.2.4).
+//!
+//! Must not know who else is told that a pool element left.
+
+use super::Registrar;
+use super::Timer;
+use super::event::{Event, RemovalReason};
+use crate::{AssociationId, Timestamp};
+use rserpool_handlespace::ElementKey;
+use rserpool_wire::asap::{Deregistration, DeregistrationResponse};
+use rserpool_wire::parameter::{ErrorCause, OperationError};
+
+impl Registrar {
+    pub(super) fn on_deregistration(&mut self, from: AssociationId, message: &Deregistration) {
+        let Deregistration {
+            pool_handle,
+            pool_element,
+        } = message;
+        let known = self.handlespace.find(pool_handle, *pool_element);
+        let owner = known
+            .and_then(|key| self.handlespace.element(key))
+            .map(|element| element.data.association);
+        let error = match known {
+            // "If the ENRP server fails to find any record of the PE in its handlespace, it
+            // SHOULD consider the de-registration granted and completed."
+            None => None,
+            Some(key) if owner == Some(from) => {
+                self.remove(key, RemovalReason::Deregistered);
+                None
+            }
+            // RFC 5352 §2.2.2: "de-registration is NOT allowed by proxy".
+            Some(_) => {
+                self.counters.deregistrations_rejected += 1;
+                self.emit(Event::DeregistrationRejected {
+                    association: from,
+                    pool_handle: pool_handle.clone(),
+                    pool_element: *pool_element,
+                });
+                Some(OperationError::from(ErrorCause::RejectedDueToSecurity))
+            }
+        };
+        let response = DeregistrationResponse {
+            pool_handle: pool_handle.clone(),
+            pool_element: *pool_element,
+            error,
+        };
+        self.send(from, response);
+    }
+
+    /// A registration life ran out (RFC 5352 §2.2.4, §3.2).
+    pub(super) fn fire_registration_life(&mut self, key: ElementKey) {
+        if let Some(later) = self.grace() {
+            if let Some(state) = self.handlespace.data_mut(key) {
+                let timer = Timer::RegistrationLife(key);
+                self.timers.start(&mut state.life_timer, timer, later);
+            }
+            return;
+        }
+        self.remove_and_tell(key, RemovalReason::Expired);
+    }
+
+    /// Removes a pool element without being asked and tells it so, that it may come back.
+    pub(super) fn remove_and_tell(&mut self, key: ElementKey, reason: RemovalReason) {
+        if let Some(removed) = self.remove(key, reason) {
+            let response = DeregistrationResponse {
+                pool_handle: removed.pool_handle,
+                pool_element: removed.encoded.id(),
+                error: None,
+            };
+            self.send(removed.data.association, response);
+        }
+    }
+
+    /// Until when nobody is removed for being silent, if the registrar itself has just slept.
+    pub(super) fn grace(&self) -> Option<Timestamp> {
+        (self.now < self.grace_until).then_some(self.grace_until)
+    }
+}

@@ -1,0 +1,317 @@
+//! Registrar: keeps the handlespace, answers resolutions, watches its pool elements (RFC 5352).
+//!
+//! | file | procedure |
+//! |---|---|
+//! | `registration` | RFC 5352 §3.1 |
+//! | `deregistration` | §3.2, and §2.2.4: the registration life runs out |
+//! | `resolution` | §3.3 |
+//! | `subscription` | §2.2.5: dynamic updates |
+//! | `keep_alive` | §3.4 |
+//! | `unreachable` | §3.5 |
+//! | `announce` | §3.6 |
+//! | `bad_message` | §2.2.14: what is no message, or none for a registrar |
+//! | `association` | who is connected; shutting down |
+//! | `handlespace_change` | the one place where the handlespace changes and others are told |
+//!
+//! Must not know octets, sockets or clocks.
+
+mod announce;
+mod association;
+mod bad_message;
+mod config;
+mod deregistration;
+mod event;
+mod handlespace_change;
+mod keep_alive;
+mod limit;
+mod registration;
+mod resolution;
+mod snapshot;
+mod subscription;
+mod unreachable;
+
+pub use config::{Config, Limits};
+pub use event::{Event, RemovalReason, SubscriptionEnd};
+pub use limit::Limit;
+pub use snapshot::{Counters, PoolElementSnapshot, PoolSnapshot, Snapshot};
+
+use crate::timer_queue::TimerId;
+use crate::{AssociationId, Machine, PeerAddress, TimerQueue, Timestamp};
+use announce::Announces;
+use association::Association;
+use handlespace_change::ElementState;
+use rand_core::SeedableRng;
+use rand_pcg::Pcg64;
+use rserpool_handlespace::{ElementKey, Handlespace};
+use rserpool_wire::asap::Message;
+use rserpool_wire::{Decoded, RegistrarId, Undecodable};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use subscription::Subscriptions;
+
+/// Timers that fire in one [`Machine::handle_timeout`]: outputs are taken in between, so that
+/// they stay few however much is due.
+const TIMERS_PER_CALL_MAX: usize = 256;
+
+/// What happens to a registrar.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// A message arrived over an association, or what should have been one.
+    Received {
+        /// Over which association.
+        from: AssociationId,
+        /// The message.
+        message: Result<Decoded<Message>, Undecodable>,
+    },
+    /// An association came up.
+    AssociationUp {
+        /// Its number, never used before.
+        association: AssociationId,
+        /// Who is at its other end.
+        peer: PeerAddress,
+    },
+    /// An association ended, in whatever way.
+    AssociationLost {
+        /// Which.
+        association: AssociationId,
+    },
+    /// A message could not be sent (RFC 5352 §3.7.1).
+    SendFailed {
+        /// To whom.
+        association: AssociationId,
+        /// The message, if the transport still has it.
+        message: Option<Message>,
+    },
+    /// A message was heard on the multicast channel.
+    Announced {
+        /// From where.
+        from: SocketAddr,
+        /// The message.
+        message: Message,
+    },
+    /// The administrator wants something.
+    Command(Command),
+}
+
+/// What an administrator can want.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Stop: no more announces, close all associations once what is queued has been sent.
+    /// Clients then look for another registrar.
+    Shutdown,
+}
+
+/// What a registrar wants done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Send a message.
+    Send {
+        /// To whom.
+        to: Destination,
+        /// The message.
+        message: Message,
+    },
+    /// Close an association after everything before has been sent.
+    Close {
+        /// Which.
+        association: AssociationId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Tell whoever wants to know.
+    Event(Event),
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Destination {
+    /// Over an association.
+    Association(AssociationId),
+    /// To the multicast channel (RFC 5352 §3.6).
+    Multicast,
+}
+
+/// Why a registrar closes an association.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CloseReason {
+    /// `associations_max` is reached.
+    TooManyAssociations,
+    /// The registrar shuts down.
+    ShuttingDown,
+}
+
+/// A registrar, called ENRP server in the RFCs.
+#[derive(Debug)]
+pub struct Registrar {
+    config: Config,
+    handlespace: Handlespace<ElementState>,
+    associations: BTreeMap<AssociationId, Association>,
+    subscriptions: Subscriptions,
+    announces: Announces,
+    timers: TimerQueue<Timer>,
+    rng: Pcg64,
+    now: Timestamp,
+    /// Until then nobody is removed for being silent: the registrar itself did not run.
+    grace_until: Timestamp,
+    shutting_down: bool,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+}
+
+/// Which timer of whom. A keep-alive is either due or waits for its answer, so one timer does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Timer {
+    KeepAlive(ElementKey),
+    RegistrationLife(ElementKey),
+    T6ServerAnnounce,
+    T7EnrpOutdate(RegistrarId),
+}
+
+impl Machine for Registrar {
+    type Config = Config;
+    type Input = Input;
+    type Output = Output;
+    type Snapshot = Snapshot;
+
+    fn new(config: Config, seed: u64, now: Timestamp) -> Self {
+        let limits = config.limits.handlespace;
+        let mut registrar = Self {
+            handlespace: Handlespace::new(limits, config.policies.clone(), seed),
+            config,
+            associations: BTreeMap::new(),
+            subscriptions: Subscriptions::default(),
+            announces: Announces::default(),
+            timers: TimerQueue::default(),
+            rng: Pcg64::seed_from_u64(seed),
+            now,
+            grace_until: Timestamp::ZERO,
+            shutting_down: false,
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+        };
+        registrar.start_announces();
+        registrar
+    }
+
+    fn handle_input(&mut self, now: Timestamp, input: Input) {
+        self.advance(now);
+        match input {
+            Input::Received { from, message } => self.on_received(from, message),
+            Input::AssociationUp { association, peer } => {
+                self.on_association_up(association, peer);
+            }
+            Input::AssociationLost { association } => self.on_association_lost(association),
+            Input::SendFailed {
+                association,
+                message,
+            } => self.on_send_failed(association, message.as_ref()),
+            Input::Announced { from: _, message } => self.on_announced(&message),
+            Input::Command(Command::Shutdown) => self.shut_down(),
+        }
+        self.send_due_updates();
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) {
+        self.advance(now);
+        for _ in 0..TIMERS_PER_CALL_MAX {
+            let Some((_, timer)) = self.timers.pop(self.now) else {
+                break;
+            };
+            match timer {
+                Timer::KeepAlive(key) => self.fire_keep_alive(key),
+                Timer::RegistrationLife(key) => self.fire_registration_life(key),
+                Timer::T6ServerAnnounce => self.fire_server_announce(),
+                Timer::T7EnrpOutdate(registrar) => self.fire_enrp_outdate(registrar),
+            }
+        }
+        self.send_due_updates();
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        let timers = self.timers.next_deadline();
+        timers
+            .into_iter()
+            .chain(self.subscriptions.next_due())
+            .min()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.take_snapshot()
+    }
+}
+
+impl Registrar {
+    /// Every message takes this way.
+    fn on_received(&mut self, from: AssociationId, message: Result<Decoded<Message>, Undecodable>) {
+        if self.shutting_down || !self.associations.contains_key(&from) {
+            self.counters.unexpected_messages += 1;
+            return;
+        }
+        let Decoded {
+            message,
+            unrecognized,
+        } = match message {
+            Ok(decoded) => decoded,
+            Err(undecodable) => return self.on_undecodable(from, undecodable),
+        };
+        match message {
+            Message::Registration(registration) => self.on_registration(from, registration),
+            Message::Deregistration(deregistration) => {
+                self.on_deregistration(from, &deregistration);
+            }
+            Message::HandleResolution(resolution) => {
+                self.on_handle_resolution(from, resolution);
+            }
+            Message::EndpointKeepAliveAck(ack) => self.on_endpoint_keep_alive_ack(from, &ack),
+            Message::EndpointUnreachable(report) => {
+                self.on_endpoint_unreachable(from, &report);
+            }
+            Message::Error(error) => self.on_error(from, error),
+            Message::RegistrationResponse(_)
+            | Message::DeregistrationResponse(_)
+            | Message::HandleResolutionResponse(_)
+            | Message::EndpointKeepAlive(_)
+            | Message::ServerAnnounce(_)
+            | Message::Cookie(_)
+            | Message::CookieEcho(_)
+            | Message::BusinessCard(_) => self.on_unexpected(from, &message),
+        }
+        self.report_unrecognized(from, unrecognized);
+    }
+
+    /// Time goes on. If a timer is long overdue, it was this process that slept: whoever seems
+    /// silent has perhaps been heard and not yet been read, and gets one more timeout.
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        let Some(deadline) = self.poll_timeout() else {
+            return;
+        };
+        let patience = self.config.timers.keep_alive_timeout;
+        let late = self.now.since(deadline);
+        // Not one stall after another without a chance in between to remove anybody.
+        if late > patience / 2 && self.now >= self.grace_until + patience {
+            self.grace_until = self.now + patience;
+            self.emit(Event::Stalled { late });
+        }
+    }
+
+    fn send(&mut self, to: AssociationId, message: impl Into<Message>) {
+        self.outputs.push_back(Output::Send {
+            to: Destination::Association(to),
+            message: message.into(),
+        });
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn count_limit(&mut self, limit: Limit, association: Option<AssociationId>) {
+        *self.counters.limits_reached.entry(limit).or_default() += 1;
+        self.emit(Event::LimitReached { limit, association });
+    }
+}

@@ -1,0 +1,191 @@
+//! Registration (RFC 5352 §3.1): who may register what, and the answer.
+//!
+//! Must not know how a pool is kept: rules 1 to 3 on consistency are the handlespace's.
+
+use super::event::Event;
+use super::{Limit, Registrar};
+use crate::{AssociationId, PeerAddress, SCTP_UDP_PORT, Transport};
+use rserpool_handlespace::{ElementKey, RegisterError};
+use rserpool_wire::asap::{Registration, RegistrationResponse};
+use rserpool_wire::parameter::{
+    ErrorCause, OperationError, PoolElement, SctpTransport, TransportUse, UserTransport,
+};
+use rserpool_wire::{PoolHandle, RegistrationLife};
+use std::num::NonZeroU16;
+
+impl Registrar {
+    /// RFC 5352 §3.1: "the ENRP server MUST reply to the requesting PE" in all cases.
+    pub(super) fn on_registration(&mut self, from: AssociationId, message: Registration) {
+        let Registration {
+            pool_handle,
+            pool_element,
+        } = message;
+        let id = pool_element.id;
+        let result = self.register(from, &pool_handle, pool_element);
+        if let Err(cause) = &result {
+            self.counters.registrations_rejected += 1;
+            self.emit(Event::RegistrationRejected {
+                association: from,
+                pool_handle: pool_handle.clone(),
+                pool_element: id,
+                cause: cause.clone(),
+            });
+        }
+        let response = RegistrationResponse {
+            pool_handle,
+            pool_element: id,
+            result: result
+                .map(|warning| warning.map(OperationError::from))
+                .map_err(|cause| Some(OperationError::from(cause))),
+        };
+        self.send(from, response);
+    }
+
+    /// The warning, if values were modified; or why the registration is rejected.
+    fn register(
+        &mut self,
+        from: AssociationId,
+        pool_handle: &PoolHandle,
+        mut pool_element: PoolElement,
+    ) -> Result<Option<ErrorCause>, ErrorCause> {
+        let peer = &self.associations[&from].peer;
+        // RFC 5352 §2.1: a pool element MUST use SCTP to speak to a registrar.
+        if peer.transport != Transport::Sctp {
+            return Err(ErrorCause::RejectedDueToSecurity);
+        }
+        let warning = check_values(&mut pool_element, peer)?;
+        record_sender(&mut pool_element, peer);
+        // Rule 4 (RFC 5352 §3.1): this registrar assigns itself the owner, whoever it was before.
+        pool_element.home_registrar = Some(self.config.id);
+        let known = self.handlespace.find(pool_handle, pool_element.id);
+        self.check_owner(from, known)?;
+        self.check_room(from, known)?;
+        // Rules 1 to 3.
+        self.add(from, pool_handle, &pool_element, known)
+            .map_err(|error| self.cause_of(from, error))?;
+        if warning.is_some() {
+            self.emit(Event::AddressesRemoved {
+                pool_handle: pool_handle.clone(),
+                pool_element: pool_element.id,
+            });
+        }
+        Ok(warning)
+    }
+
+    /// Rule 4 lets ownership move: a pool element that restarted or reconnected registers over a
+    /// new association while the old one still seems to be up. It is recognised by an address
+    /// that both associations have. Anybody else who uses the identifier is another pool element
+    /// (RFC 5354 §3.12.5); but the known one is asked at once whether it is still there.
+    fn check_owner(
+        &mut self,
+        from: AssociationId,
+        known: Option<ElementKey>,
+    ) -> Result<(), ErrorCause> {
+        let Some(key) = known else {
+            return Ok(());
+        };
+        let owner = self.handlespace.element(key);
+        let Some(owner) = owner.map(|element| element.data.association) else {
+            return Ok(());
+        };
+        let Some(old) = self.associations.get(&owner) else {
+            return Ok(());
+        };
+        let sender = &self.associations[&from].peer;
+        if owner == from || old.peer.addresses.iter().any(|own| sender.has(*own)) {
+            return Ok(());
+        }
+        self.hasten_keep_alive(key);
+        Err(ErrorCause::NonUniquePoolElementIdentifier)
+    }
+
+    fn check_room(
+        &mut self,
+        from: AssociationId,
+        known: Option<ElementKey>,
+    ) -> Result<(), ErrorCause> {
+        let association = &self.associations[&from];
+        let is_its_own = known.is_some_and(|key| association.pool_elements.contains(&key));
+        let most = self.config.limits.elements_per_association_max;
+        if is_its_own || association.pool_elements.len() < most {
+            return Ok(());
+        }
+        self.count_limit(Limit::PoolElementsOfAssociation, Some(from));
+        Err(ErrorCause::LackOfResources)
+    }
+
+    fn cause_of(&mut self, from: AssociationId, error: RegisterError) -> ErrorCause {
+        let limit = match error {
+            RegisterError::InconsistentPolicy { pool } => {
+                return ErrorCause::InconsistentPoolPolicy(Some(pool));
+            }
+            RegisterError::InconsistentTransportType { pool } => {
+                return ErrorCause::InconsistentTransportType(Some(pool));
+            }
+            RegisterError::InconsistentTransportUse => {
+                return ErrorCause::InconsistentDataControlConfiguration;
+            }
+            RegisterError::PoolHandleTooLong => Limit::PoolHandleOctets,
+            RegisterError::ElementTooLong => Limit::PoolElementOctets,
+            RegisterError::TooManyPools => Limit::Pools,
+            RegisterError::TooManyElements => Limit::PoolElements,
+            RegisterError::TooManyElementsInPool => Limit::PoolElementsOfPool,
+        };
+        self.count_limit(limit, Some(from));
+        ErrorCause::LackOfResources
+    }
+}
+
+/// RFC 5352 §2.2.1: the addresses "MUST be a subset of the IP address(es) used in the SCTP
+/// association, regardless of the registered transport protocol". What is not is taken out, with
+/// a warning (§2.2.3); if nothing is left, the registration is rejected (rule 5).
+fn check_values(
+    pool_element: &mut PoolElement,
+    peer: &PeerAddress,
+) -> Result<Option<ErrorCause>, ErrorCause> {
+    let invalid = |pool_element: &PoolElement| {
+        let mut octets = Vec::new();
+        pool_element.encode_into(&mut octets);
+        ErrorCause::InvalidValues(octets)
+    };
+    let is_sound = pool_element.registration_life != RegistrationLife::Seconds(0)
+        && match &pool_element.user_transport {
+            UserTransport::Sctp(sctp) => {
+                sctp.port != 0 && sctp.addresses.iter().any(|own| peer.has(*own))
+            }
+            UserTransport::Tcp(tcp) => tcp.port != 0 && peer.has(tcp.address),
+            UserTransport::Udp(udp) | UserTransport::UdpLite(udp) => {
+                udp.port != 0 && peer.has(udp.address)
+            }
+            UserTransport::Dccp(dccp) => dccp.port != 0 && peer.has(dccp.address),
+            // Only its pool users can read it.
+            UserTransport::Opaque(_) => true,
+        };
+    if !is_sound {
+        return Err(invalid(pool_element));
+    }
+    if let UserTransport::Sctp(sctp) = &pool_element.user_transport {
+        if !sctp.addresses.iter().all(|own| peer.has(*own)) {
+            let warning = invalid(pool_element);
+            if let UserTransport::Sctp(sctp) = &mut pool_element.user_transport {
+                sctp.addresses.retain(|own| peer.has(*own));
+            }
+            return Ok(Some(warning));
+        }
+    }
+    Ok(None)
+}
+
+/// Rule 4 (RFC 5352 §3.1): "record the SCTP transport address from which it received the
+/// ASAP_REGISTRATION in the ASAP Transport parameter".
+fn record_sender(pool_element: &mut PoolElement, peer: &PeerAddress) {
+    pool_element.asap_transport = Some(SctpTransport {
+        port: peer.port,
+        transport_use: TransportUse::DATA_ONLY,
+        addresses: peer.addresses.clone(),
+    });
+    pool_element.encapsulation_ports.asap = peer
+        .udp_port
+        .filter(|port| *port != SCTP_UDP_PORT)
+        .and_then(NonZeroU16::new);
+}

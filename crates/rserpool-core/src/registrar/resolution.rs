@@ -1,0 +1,80 @@
+//! Handle resolution (RFC 5352 §3.3).
+//!
+//! Must not know policies: which pool elements, and in which order, is the handlespace's.
+
+use super::Registrar;
+use super::event::{Event, SubscriptionEnd};
+use crate::AssociationId;
+use rserpool_handlespace::ResolveError;
+use rserpool_wire::asap::{HandleResolution, HandleResolutionResponse};
+use rserpool_wire::parameter::{ErrorCause, OperationError};
+
+/// Pool elements in one response: more than 65,535 octets can hold, the smallest being 28 long.
+pub(super) const ITEMS_MAX: usize = 2_340;
+
+impl Registrar {
+    pub(super) fn on_handle_resolution(&mut self, from: AssociationId, message: HandleResolution) {
+        let HandleResolution {
+            pool_handle,
+            subscribe,
+            items,
+        } = message;
+        let items = self.items(items);
+        let result = self.handlespace.resolve(&pool_handle, items);
+        let pool_exists = result != Err(ResolveError::UnknownPool);
+        let updates_accepted = if subscribe && pool_exists {
+            self.subscribe(from, &pool_handle, items)
+        } else {
+            // RFC 5352 §2.2.5: "If a negative response is returned, no further updates to the
+            // Pool (when it is created) will occur"; without the S bit none are requested.
+            let reason = if pool_exists {
+                SubscriptionEnd::Unsubscribed
+            } else {
+                SubscriptionEnd::PoolRemoved
+            };
+            self.unsubscribe(from, &pool_handle, reason);
+            false
+        };
+        let pool_elements = result
+            .as_ref()
+            .map_or(0, |resolution| resolution.pool_elements.len());
+        if result.is_ok() {
+            self.counters.resolutions += 1;
+        } else {
+            self.counters.resolutions_negative += 1;
+        }
+        self.send(
+            from,
+            HandleResolutionResponse {
+                pool_handle: pool_handle.clone(),
+                updates_accepted,
+                result: result.map_err(negative_answer),
+            },
+        );
+        self.emit(Event::HandleResolved {
+            association: from,
+            pool_handle,
+            pool_elements,
+        });
+    }
+
+    /// How many pool elements are wanted: "the ENRP server SHOULD list all the PEs currently
+    /// registered in this pool", unless the request says how many.
+    fn items(&self, wanted: Option<u32>) -> usize {
+        let wanted = wanted
+            .filter(|items| *items != 0)
+            .map_or(self.config.items_default, |items| {
+                usize::try_from(items).unwrap_or(usize::MAX)
+            });
+        wanted.clamp(1, ITEMS_MAX)
+    }
+}
+
+/// Why a resolution has no pool elements. The RFC names no cause for a pool that exists and has
+/// nothing to select; what it lacks is capacity.
+pub(super) fn negative_answer(error: ResolveError) -> OperationError {
+    OperationError::from(match error {
+        ResolveError::UnknownPool => ErrorCause::UnknownPoolHandle,
+        ResolveError::NothingSelectable => ErrorCause::LackOfResources,
+    })
+}
