@@ -1,0 +1,47 @@
+//! What the demo's children tell on their standard output, a line of JSON each.
+//!
+//! The same lines as `rsp registrar|serve|resolve --watch|connect --every-ms` print with
+//! `-o json`: written there, read here.
+
+use serde::{Deserialize, Serialize};
+
+/// A line of a child.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Report {
+    /// A registrar serves.
+    Serving {
+        /// Its identifier.
+        registrar: String,
+        /// Where it is reached, as `--registrar` takes it.
+        reached_at: Vec<String>,
+        /// Where its management interface listens.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        management: Option<String>,
+    },
+    /// A pool element is registered.
+    Registered {
+        pool_handle: String,
+        pool_element: String,
+        /// Its home registrar.
+        home: String,
+    },
+    /// A pool element has left its pool.
+    Deregistered { pool_handle: String, pool_element: String },
+    /// A pool as it is.
+    Pool {
+        pool_handle: String,
+        /// The identifiers of its pool elements; none: there is no such pool.
+        pool_elements: Vec<String>,
+    },
+    /// A session has its first pool element.
+    Connected { pool_element: String, address: String },
+    /// An answer came.
+    Answer {
+        pool_element: String,
+        /// How long after the request was first sent.
+        after_ms: f64,
+    },
+    /// The session goes on at another pool element.
+    Failover { from: String, to: String, gap_ms: f64 },
+}

@@ -1,0 +1,5 @@
+//! Options that several subcommands share.
+
+pub(crate) mod policy;
+pub(crate) mod registrars;
+pub(crate) mod timers;

@@ -1,0 +1,138 @@
+//! `--timers`, and every timer by itself.
+
+use clap::ValueEnum;
+use rserpool_core::Timers;
+use std::time::Duration;
+
+/// Where the timers start from, and those that are set by themselves.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// The timers: `default` for a LAN (a silent element is gone in 2 s), `fast` (0.35 s), or
+    /// `rfc` (the RFCs' own, 10 s); each can be set by itself, see --help
+    #[arg(
+        long,
+        value_enum,
+        default_value = "default",
+        value_name = "PRESET",
+        env = "RSP_TIMERS"
+    )]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
+    timers: Preset,
+    #[command(flatten)]
+    single: Single,
+    /// MAX-REG-ATTEMPT: failed registrations in a row before it is reported
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = HEADING)]
+    max_reg_attempt: Option<u32>,
+    /// MAX-REQUEST-RETRANSMIT: how often a request is sent again
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = HEADING)]
+    max_request_retransmit: Option<u32>,
+    /// MAX-BAD-PE-REPORT: how many pool users may report a silent element before it is removed
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = HEADING)]
+    max_bad_pe_report: Option<u32>,
+}
+
+const HEADING: &str = "Single timers and thresholds";
+
+/// A preset of all timers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Preset {
+    Default,
+    Fast,
+    Rfc,
+}
+
+/// Declares the options in milliseconds, and the timer that each one sets.
+macro_rules! single_timers {
+    ($($(#[$about:meta])+ $option:ident sets $timer:ident;)+) => {
+        #[derive(clap::Args, Clone, Debug)]
+        struct Single {
+            $($(#[$about])+
+            #[arg(long, value_name = "MS", value_parser = milliseconds)]
+            #[arg(hide_short_help = true, help_heading = HEADING)]
+            $option: Option<Duration>,)+
+        }
+
+        impl Single {
+            fn apply(&self, timers: &mut Timers) {
+                $(if let Some(duration) = self.$option {
+                    timers.$timer = duration;
+                })+
+            }
+        }
+    };
+}
+
+single_timers! {
+    /// T1: how long a handle resolution waits for its response
+    t1_enrp_request_ms sets t1_enrp_request;
+    /// T2: how long a registration waits for its response
+    t2_registration_ms sets t2_registration;
+    /// T3: how long a deregistration waits for its response
+    t3_deregistration_ms sets t3_deregistration;
+    /// T4: how long after a registration it is renewed
+    t4_reregistration_ms sets t4_reregistration;
+    /// T5: how long one round of the hunt for a registrar lasts
+    t5_server_hunt_ms sets t5_server_hunt;
+    /// T6: the time between two announces of registrars
+    t6_server_announce_ms sets t6_server_announce;
+    /// T7: how long an announce is valid
+    t7_enrp_outdate_ms sets t7_enrp_outdate;
+    /// RETRAN-MAX: the ceiling of everything that backs off
+    retran_max_ms sets retran_max;
+    /// How long a pool user answers from its cache without asking
+    stale_cache_value_ms sets stale_cache_value;
+    /// The mean time between two keep-alives to an element
+    keep_alive_interval_ms sets keep_alive_interval;
+    /// How long an element may take to answer a keep-alive
+    keep_alive_timeout_ms sets keep_alive_timeout;
+    /// How long a registration holds unless it is renewed
+    registration_life_ms sets registration_life;
+    /// The shortest time between two updates of one pool to a subscriber
+    update_coalescing_ms sets update_coalescing;
+}
+
+impl Options {
+    /// The timers that the options name.
+    pub(crate) fn timers(&self) -> Timers {
+        let mut timers = match self.timers {
+            Preset::Default => Timers::default(),
+            Preset::Fast => Timers::fast(),
+            Preset::Rfc => Timers::rfc(),
+        };
+        self.single.apply(&mut timers);
+        timers.max_reg_attempt = self.max_reg_attempt.unwrap_or(timers.max_reg_attempt);
+        timers.max_request_retransmit = self
+            .max_request_retransmit
+            .unwrap_or(timers.max_request_retransmit);
+        timers.max_bad_pe_report = self.max_bad_pe_report.unwrap_or(timers.max_bad_pe_report);
+        timers
+    }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
+    text.parse().map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        timers: Options,
+    }
+
+    #[test]
+    fn single_timers_change_the_preset() {
+        let line = ["rsp", "--timers", "fast", "--keep-alive-interval-ms", "77"];
+        let timers = Line::parse_from(line).timers.timers();
+        let expected = Timers {
+            keep_alive_interval: Duration::from_millis(77),
+            ..Timers::fast()
+        };
+        assert_eq!(timers, expected);
+        assert_eq!(Line::parse_from(["rsp"]).timers.timers(), Timers::default());
+    }
+}
