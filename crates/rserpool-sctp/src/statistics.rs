@@ -17,9 +17,8 @@ pub struct Statistics {
     pub malformed: u64,
     /// Dropped: wrong CRC32c (RFC 9260 §6.8).
     pub bad_checksum: u64,
-    /// Dropped: the verification tag fits no association and no answer is due.
-    pub bad_tag: u64,
-    /// Answered or dropped: belongs to no association (RFC 9260 §8.4).
+    /// Answered or dropped: verification tag, ports or address fit no association
+    /// (RFC 9260 §8.4).
     pub out_of_the_blue: u64,
     /// Answers to strangers not sent because too many were due.
     pub responses_suppressed: u64,

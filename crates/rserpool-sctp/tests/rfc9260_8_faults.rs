@@ -381,15 +381,7 @@ fn lost_association_hands_its_messages_back_in_order() {
         network.send(0, ours, message(0, n, vec![0; 30_000]));
     }
     network.time_until_down(0, ours, Duration::from_secs(1));
-    let failed: Vec<u32> = network.hosts[0]
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::SendFailed { ppid, data, .. } if data.len() == 30_000 => Some(*ppid),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(failed, [0, 1, 2, 3, 4]);
+    assert_eq!(network.failed(0), [0, 1, 2, 3, 4]);
     assert!(matches!(
         network.hosts[0].events.last(),
         Some(Event::Down { .. })

@@ -42,16 +42,28 @@ impl Endpoint {
 
     /// RFC 9260 §5.1 B.
     fn answer_init(&mut self, from: SocketAddr, packet: &Packet<'_>) {
-        self.reseed();
-        self.listener.handle_input(packet.octets());
-        while let Some(event) = self.listener.poll_event() {
-            if let SocketEvent::SendPacket(init_ack) = event {
+        while let Some(init_ack) = self.draw_init_ack(packet) {
+            if initiate_tag(&init_ack).is_none_or(|tag| self.is_tag_free(tag)) {
                 let to = binding(from, packet.header);
                 if let Some(sealed) = self.jar.seal(self.now, &init_ack, to) {
                     self.respond_init_ack(from, sealed);
                 }
+                return;
             }
         }
+    }
+
+    /// An INIT ACK as dcsctp makes it, with a new tag.
+    fn draw_init_ack(&mut self, init: &Packet<'_>) -> Option<Vec<u8>> {
+        self.reseed();
+        self.listener.handle_input(init.octets());
+        let mut init_ack = None;
+        while let Some(event) = self.listener.poll_event() {
+            if let SocketEvent::SendPacket(packet) = event {
+                init_ack = Some(packet);
+            }
+        }
+        init_ack
     }
 
     /// RFC 9260 §5.2.1 and §5.2.2: both ends began at once, or the peer has restarted. The
@@ -102,12 +114,13 @@ impl Endpoint {
             verification_tag: peer_tag,
             ..packet.header.reversed()
         };
-        if let Some(id) = self.demultiplexer.by_tag(local_tag) {
-            if self.demultiplexer.by_peer(peer) == Some(id) {
-                self.on_cookie_again(id, from, &stripped);
-            } else {
-                self.outputs.statistics.bad_tag += 1;
-            }
+        let at_peer = self.demultiplexer.by_peer(peer);
+        let is_known = self
+            .demultiplexer
+            .by_tag(local_tag)
+            .any(|id| Some(id) == at_peer);
+        if let (true, Some(id)) = (is_known, at_peer) {
+            self.on_cookie_again(id, from, &stripped);
         } else if let Some(by) = stale_by {
             self.outputs.statistics.stale_cookie += 1;
             let cause = type_length_value(error_cause::STALE_COOKIE, &staleness(by));
@@ -117,7 +130,7 @@ impl Endpoint {
             self.respond(from, error);
         } else if self.replay_guard.has_ended(local_tag) {
             self.outputs.statistics.replayed_cookie += 1;
-        } else if let Some(id) = self.demultiplexer.by_peer(peer) {
+        } else if let Some(id) = at_peer {
             self.on_cookie_again(id, from, &stripped);
         } else if !self.config.listen {
             self.outputs.statistics.bad_cookie += 1;

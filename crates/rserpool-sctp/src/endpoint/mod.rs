@@ -231,7 +231,7 @@ impl Endpoint {
     /// The association whose packets to us bear this verification tag.
     #[must_use]
     pub fn association_by_local_tag(&self, tag: u32) -> Option<AssociationId> {
-        self.demultiplexer.by_tag(tag)
+        self.demultiplexer.by_tag(tag).next()
     }
 
     /// The verification tag in our packets to the peer, once the peer has told it.
@@ -269,17 +269,17 @@ impl Endpoint {
         fastrand::seed(self.random.next_u64());
     }
 
-    /// Tags tell associations apart, so none is given twice.
+    /// Tags tell associations apart, and a cookie from one that has ended.
+    fn is_tag_free(&self, tag: u32) -> bool {
+        self.demultiplexer.by_tag(tag).next().is_none() && !self.replay_guard.has_ended(tag)
+    }
+
     fn connect_with_new_tag(&mut self, socket: &mut Socket) {
         use dcsctp::api::DcSctpSocket as _;
         loop {
             self.reseed();
             socket.connect();
-            if self
-                .demultiplexer
-                .by_tag(socket.verification_tag())
-                .is_none()
-            {
+            if self.is_tag_free(socket.verification_tag()) {
                 return;
             }
             *socket = Socket::new("", &socket.options());

@@ -75,7 +75,8 @@ impl Endpoint {
         let id = if is_reflected {
             self.demultiplexer.by_peer(peer)?
         } else {
-            self.demultiplexer.by_tag(header.verification_tag)?
+            self.demultiplexer
+                .by_tag_and_peer(header.verification_tag, peer)?
         };
         let association = self.associations.get(&id)?;
         let tag_is_right = !is_reflected || association.peer_tag == Some(header.verification_tag);

@@ -2,6 +2,7 @@
 //! One seed decides everything.
 
 #![allow(dead_code, reason = "every test file uses its own part of the network")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
 #![allow(unreachable_pub, reason = "shared by test files as a module")]
 
 use std::collections::BTreeMap;
@@ -47,8 +48,9 @@ pub fn server_config() -> Config {
 }
 
 /// `config` with other timers.
-pub fn with_timers(config: Config, timers: Timers) -> Config {
-    Config { timers, ..config }
+pub fn with_timers(mut config: Config, timers: Timers) -> Config {
+    config.timers = timers;
+    config
 }
 
 pub fn message(stream: u16, ppid: u32, data: Vec<u8>) -> Outgoing {
@@ -158,19 +160,9 @@ impl Network {
     pub fn associate(&mut self, host: usize, to: usize) -> (AssociationId, AssociationId) {
         let ours = self.connect(host, to);
         let known = self.hosts[to].events.len();
-        let accepted = |events: &[Event]| {
-            events.iter().skip(known).find_map(|event| match event {
-                Event::Up {
-                    association,
-                    accepted: true,
-                    ..
-                } => Some(*association),
-                _ => None,
-            })
-        };
         for _ in 0..10_000 {
-            if let (true, Some(theirs)) = (self.is_up(host, ours), accepted(&self.hosts[to].events))
-            {
+            let theirs = self.hosts[to].events.iter().skip(known).find_map(accepted);
+            if let (true, Some(theirs)) = (self.is_up(host, ours), theirs) {
                 return (ours, theirs);
             }
             self.step();
@@ -196,30 +188,42 @@ impl Network {
     }
 
     pub fn down(&self, host: usize, association: AssociationId) -> Option<DownReason> {
-        self.hosts[host]
-            .events
-            .iter()
-            .find_map(|event| match event {
-                Event::Down {
-                    association: down,
-                    reason,
-                } if *down == association => Some(reason.clone()),
-                _ => None,
-            })
+        self.hosts[host].events.iter().find_map(|event| {
+            if let Event::Down {
+                association: down,
+                reason,
+            } = event
+                && *down == association
+            {
+                return Some(reason.clone());
+            }
+            None
+        })
     }
 
     /// (stream, PPID, data) of every message that `host` received.
     pub fn messages(&self, host: usize) -> Vec<(u16, u32, Vec<u8>)> {
-        let messages = self.hosts[host]
-            .events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Message {
-                    stream, ppid, data, ..
-                } => Some((*stream, *ppid, data.clone())),
-                _ => None,
-            });
-        messages.collect()
+        let mut messages = Vec::new();
+        for event in &self.hosts[host].events {
+            if let Event::Message {
+                stream, ppid, data, ..
+            } = event
+            {
+                messages.push((*stream, *ppid, data.clone()));
+            }
+        }
+        messages
+    }
+
+    /// PPIDs of the messages handed back to `host`.
+    pub fn failed(&self, host: usize) -> Vec<u32> {
+        let mut failed = Vec::new();
+        for event in &self.hosts[host].events {
+            if let Event::SendFailed { ppid, .. } = event {
+                failed.push(*ppid);
+            }
+        }
+        failed
     }
 
     /// Lets an association end be waited for, up to `limit`; returns how long it took.
@@ -322,12 +326,12 @@ impl Network {
                     to: transmit.to,
                     payload: transmit.payload,
                 };
-                self.carry(inside, datagram);
+                self.carry(inside, &datagram);
             }
         }
     }
 
-    fn carry(&mut self, inside: SocketAddr, datagram: Datagram) {
+    fn carry(&mut self, inside: SocketAddr, datagram: &Datagram) {
         if self.record {
             self.seen.push(datagram.clone());
         }
@@ -355,6 +359,18 @@ impl Network {
     fn chance(&mut self, of_1000: u32) -> bool {
         of_1000 > 0 && self.random.next_u32() % 1000 < of_1000
     }
+}
+
+fn accepted(event: &Event) -> Option<AssociationId> {
+    if let Event::Up {
+        association,
+        accepted: true,
+        ..
+    } = event
+    {
+        return Some(*association);
+    }
+    None
 }
 
 /// The type of the first chunk.
