@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Octets as hexadecimal digits; where they are cut, their whole number is told.
+/// Octets as hexadecimal digits, or a dash; where they are cut, their whole number is told.
 pub(crate) struct Hex<'a> {
     shown: &'a [u8],
     octets: usize,
@@ -25,6 +25,9 @@ impl<'a> Hex<'a> {
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.octets == 0 {
+            return f.write_str("-");
+        }
         for octet in self.shown {
             write!(f, "{octet:02x}")?;
         }

@@ -27,6 +27,8 @@ mod identifier;
 mod message;
 pub mod parameter;
 mod reader;
+#[cfg(test)]
+mod test_support;
 mod unrecognized;
 mod writer;
 

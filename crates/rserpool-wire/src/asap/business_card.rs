@@ -76,3 +76,42 @@ impl fmt::Display for BusinessCard {
             .try_for_each(|element| write!(f, ", {element}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::*;
+    use alloc::vec;
+
+    fn message() -> BusinessCard {
+        BusinessCard {
+            pool_handle: echo_pool(),
+            pool_elements: vec![(&element()).into()],
+        }
+    }
+
+    #[test]
+    fn octets_and_value() {
+        asap_both_ways(
+            "0d000050 0009000c 4563686f 506f6f6c
+             000a0040 56c3491e 00000000 00015f90
+             00040024 c3500001 00010008 0a010001
+             00020014 20010db8 00000000 00000000 00000001
+             0008000c 00000002 00000002",
+            message(),
+        );
+    }
+
+    /// rsplib puts the pool's policy between.
+    #[test]
+    fn a_policy_is_skipped() {
+        asap_reads(
+            "0d00005c 0009000c 4563686f 506f6f6c 0008000c 00000002 00000002
+             000a0040 56c3491e 00000000 00015f90
+             00040024 c3500001 00010008 0a010001
+             00020014 20010db8 00000000 00000000 00000001
+             0008000c 00000002 00000002",
+            message(),
+        );
+    }
+}

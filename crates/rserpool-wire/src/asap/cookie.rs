@@ -58,3 +58,21 @@ impl fmt::Display for Cookie {
         write!(f, "ASAP_COOKIE {}", self.cookie)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+
+    /// rsplib counts the padding in the message length.
+    #[test]
+    fn octets_and_value() {
+        let message = Cookie {
+            cookie: parameter::Cookie(b"ABCDE".to_vec()),
+        };
+        assert_eq!(message.to_string(), "ASAP_COOKIE 5 octets 4142434445");
+        asap_both_ways("0b00000d 000d0009 41424344 45000000", message.clone());
+        asap_reads("0b000010 000d0009 41424344 45000000", message);
+    }
+}

@@ -72,3 +72,37 @@ impl fmt::Display for DeregistrationResponse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameter::ErrorCause;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+
+    fn message(error: Option<OperationError>) -> DeregistrationResponse {
+        DeregistrationResponse {
+            pool_handle: echo_pool(),
+            pool_element: PE,
+            error,
+        }
+    }
+
+    #[test]
+    fn octets_and_value() {
+        asap_both_ways(
+            "04000018 0009000c 4563686f 506f6f6c 000e0008 56c3491e",
+            message(None),
+        );
+        let rejected = message(Some(ErrorCause::RejectedDueToSecurity.into()));
+        assert_eq!(
+            rejected.to_string(),
+            "ASAP_DEREGISTRATION_RESPONSE pool EchoPool pe 0x56c3491e rejected: \
+             rejected due to security considerations"
+        );
+        asap_both_ways(
+            "04000020 0009000c 4563686f 506f6f6c 000e0008 56c3491e 000c0008 000a0004",
+            rejected,
+        );
+    }
+}

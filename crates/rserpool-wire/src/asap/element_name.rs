@@ -59,3 +59,57 @@ impl ElementName {
         Ok((name, error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::asap::Deregistration;
+    use crate::test_support::*;
+    use crate::{DecodeErrorKind, parameter::ParameterType};
+
+    fn message() -> Deregistration {
+        Deregistration {
+            pool_handle: echo_pool(),
+            pool_element: PE,
+        }
+    }
+
+    #[test]
+    fn parameters_in_any_order() {
+        asap_reads(
+            "02000018 000e0008 56c3491e 0009000c 4563686f 506f6f6c",
+            message(),
+        );
+    }
+
+    /// An Operation Error has no place in a deregistration, and of two identifiers one is too many.
+    #[test]
+    fn the_first_one_counts_and_what_does_not_belong_is_skipped() {
+        asap_reads(
+            "02000028 0009000c 4563686f 506f6f6c 000e0008 56c3491e 000c0008 00090004 000e0008 00000001",
+            message(),
+        );
+    }
+
+    #[test]
+    fn an_identifier_of_another_length_is_wrong() {
+        let error = asap_error("02000016 0009000c 4563686f 506f6f6c 000e0006 56c30000");
+        assert_eq!(
+            (error.offset, error.kind),
+            (20, DecodeErrorKind::Incomplete)
+        );
+        let error = asap_error("0200001c 0009000c 4563686f 506f6f6c 000e000c 56c3491e 00000000");
+        assert_eq!(
+            (error.offset, error.kind),
+            (24, DecodeErrorKind::ValueTooLong)
+        );
+    }
+
+    #[test]
+    fn both_parameters_are_demanded() {
+        let missing = |kind| DecodeErrorKind::MissingParameter(kind);
+        let error = asap_error("02000010 0009000c 4563686f 506f6f6c");
+        assert_eq!(error.kind, missing(ParameterType::PE_IDENTIFIER));
+        let error = asap_error("0200000c 000e0008 56c3491e");
+        assert_eq!(error.kind, missing(ParameterType::POOL_HANDLE));
+    }
+}

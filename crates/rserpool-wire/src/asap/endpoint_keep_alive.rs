@@ -95,3 +95,50 @@ impl fmt::Display for EndpointKeepAlive {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DecodeErrorKind;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+
+    fn message(home: bool, pool_element: Option<PoolElementId>) -> EndpointKeepAlive {
+        EndpointKeepAlive {
+            registrar: registrar(0x98d3_fe06),
+            home,
+            pool_handle: echo_pool(),
+            pool_element,
+        }
+    }
+
+    #[test]
+    fn octets_and_value() {
+        let digits = "0701001c 98d3fe06 0009000c 4563686f 506f6f6c 000e0008 56c3491e";
+        asap_both_ways(digits, message(true, Some(PE)));
+        asap_both_ways(&digits.replace("0701", "0700"), message(false, Some(PE)));
+        assert_eq!(
+            message(true, Some(PE)).to_string(),
+            "ASAP_ENDPOINT_KEEP_ALIVE registrar 0x98d3fe06 pool EchoPool pe 0x56c3491e [H]"
+        );
+    }
+
+    #[test]
+    fn the_rfcs_form_has_no_pe_identifier() {
+        asap_both_ways(
+            "07000014 98d3fe06 0009000c 4563686f 506f6f6c",
+            message(false, None),
+        );
+    }
+
+    #[test]
+    fn the_registrar_is_demanded() {
+        let error = asap_error("07000014 00000000 0009000c 4563686f 506f6f6c");
+        assert_eq!(
+            (error.offset, error.kind),
+            (4, DecodeErrorKind::ZeroRegistrarId)
+        );
+        let error = asap_error("07000006 98d30000");
+        assert_eq!((error.offset, error.kind), (4, DecodeErrorKind::Incomplete));
+    }
+}

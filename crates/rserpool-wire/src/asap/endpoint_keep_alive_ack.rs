@@ -65,3 +65,26 @@ impl fmt::Display for EndpointKeepAliveAck {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn octets_and_value() {
+        let message = EndpointKeepAliveAck {
+            pool_handle: echo_pool(),
+            pool_element: PE,
+        };
+        assert_eq!(
+            message.to_string(),
+            "ASAP_ENDPOINT_KEEP_ALIVE_ACK pool EchoPool pe 0x56c3491e"
+        );
+        asap_both_ways(
+            "08000018 0009000c 4563686f 506f6f6c 000e0008 56c3491e",
+            message,
+        );
+    }
+}

@@ -58,3 +58,48 @@ impl fmt::Display for Error {
         write!(f, "ASAP_ERROR {}", self.error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asap;
+    use crate::parameter::ErrorCause;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+
+    /// rsplib counts the padding of the cause in the length of the parameter.
+    #[test]
+    fn octets_and_value() {
+        let message = Error {
+            error: ErrorCause::UnrecognizedParameter(hex("40770006 aabb")).into(),
+        };
+        assert_eq!(
+            message.to_string(),
+            "ASAP_ERROR unrecognized parameter 40770006aabb"
+        );
+        asap_both_ways(
+            "0e000012 000c000e 0001000a 40770006 aabb0000",
+            message.clone(),
+        );
+        asap_reads(
+            "0e000014 000c000e 0001000a 40770006 aabb0000",
+            message.clone(),
+        );
+        asap_reads("0e000014 000c0010 0001000a 40770006 aabb0000", message);
+    }
+
+    /// Two peers would answer each other for ever.
+    #[test]
+    fn an_error_is_never_answered() {
+        let skip_and_report = hex("0e000010 000c0008 00090004 c0770004");
+        let decoded = asap::Message::decode(&skip_and_report).unwrap();
+        assert_eq!(decoded.unrecognized, []);
+        let discard_and_report = hex("0e000010 000c0008 00090004 40770004");
+        assert_eq!(
+            asap::Message::decode(&discard_and_report)
+                .unwrap_err()
+                .report,
+            []
+        );
+    }
+}

@@ -86,3 +86,97 @@ impl fmt::Display for HandleResolution {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asap;
+    use crate::test_support::*;
+    use crate::{DecodeErrorKind, parameter::ParameterType};
+    use alloc::string::ToString;
+
+    fn message(pool: &str, items: Option<u32>) -> HandleResolution {
+        HandleResolution {
+            pool_handle: pool.into(),
+            subscribe: false,
+            items,
+        }
+    }
+
+    #[test]
+    fn octets_and_value() {
+        asap_both_ways(
+            "05000010 0009000c 4563686f 506f6f6c",
+            message("EchoPool", None),
+        );
+        let three = HandleResolution {
+            subscribe: true,
+            ..message("EchoPool", Some(3))
+        };
+        assert_eq!(
+            three.to_string(),
+            "ASAP_HANDLE_RESOLUTION pool EchoPool items 3 [S]"
+        );
+        asap_both_ways(
+            "05010018 0009000c 4563686f 506f6f6c 803f0008 00000003",
+            three,
+        );
+    }
+
+    /// RFC 5354 §4: the length does not count the padding. rsplib counts it.
+    #[test]
+    fn the_length_with_and_without_final_padding() {
+        let message = message("EchoPool1", None);
+        asap_both_ways(
+            "05000011 0009000d 4563686f 506f6f6c 31000000",
+            message.clone(),
+        );
+        asap_reads("05000014 0009000d 4563686f 506f6f6c 31000000", message);
+    }
+
+    #[test]
+    fn padding_may_hold_anything_and_must_be_there() {
+        let message = message("EchoPool1", None);
+        asap_reads(
+            "05000011 0009000d 4563686f 506f6f6c 31aabbcc",
+            message.clone(),
+        );
+        asap_reads("05000014 0009000d 4563686f 506f6f6c 31aabbcc", message);
+        let error = asap_error("05000011 0009000d 4563686f 506f6f6c 31");
+        assert_eq!(
+            (error.offset, error.kind),
+            (17, DecodeErrorKind::PaddingMissing)
+        );
+        // Counted by the message, but only half of it.
+        let error = asap_error("05000012 0009000d 4563686f 506f6f6c 31000000");
+        assert_eq!(
+            (error.offset, error.kind),
+            (17, DecodeErrorKind::PaddingMissing)
+        );
+    }
+
+    #[test]
+    fn zero_items_are_the_registrars_choice() {
+        asap_reads(
+            "05000018 0009000c 4563686f 506f6f6c 803f0008 00000000",
+            message("EchoPool", None),
+        );
+        let zero = message("EchoPool", Some(0));
+        assert_eq!(
+            asap::Message::from(zero).encode(),
+            hex("05000010 0009000c 4563686f 506f6f6c")
+        );
+    }
+
+    #[test]
+    fn a_handle_of_no_octets_is_a_handle() {
+        asap_both_ways("05000008 00090004", message("", None));
+    }
+
+    #[test]
+    fn the_pool_handle_is_demanded() {
+        let error = asap_error("0500000c 803f0008 00000001");
+        let missing = DecodeErrorKind::MissingParameter(ParameterType::POOL_HANDLE);
+        assert_eq!((error.offset, error.kind), (12, missing));
+    }
+}

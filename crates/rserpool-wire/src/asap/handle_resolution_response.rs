@@ -155,3 +155,149 @@ impl fmt::Display for Resolution {
             .try_for_each(|element| write!(f, ", {element}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameter::{ErrorCause, PoolElement, TransportUse, UserTransport};
+    use crate::test_support::*;
+    use crate::{DecodeErrorKind, PoolElementId, asap};
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    fn positive(policy: Policy, elements: &[PoolElement]) -> HandleResolutionResponse {
+        HandleResolutionResponse {
+            pool_handle: echo_pool(),
+            updates_accepted: false,
+            result: Ok(Resolution {
+                policy,
+                pool_elements: elements.iter().map(EncodedPoolElement::from).collect(),
+            }),
+        }
+    }
+
+    fn element_with_home() -> PoolElement {
+        PoolElement {
+            home_registrar: Some(registrar(0x98d3_fe06)),
+            ..element()
+        }
+    }
+
+    #[test]
+    fn octets_and_value() {
+        let message = positive(
+            Policy::WeightedRoundRobin { weight: 2 },
+            &[element_with_home()],
+        );
+        assert_eq!(
+            message.to_string(),
+            "ASAP_HANDLE_RESOLUTION_RESPONSE pool EchoPool weighted-round-robin weight 2, \
+             pe 0x56c3491e home 0x98d3fe06 life 90000s \
+             sctp 50000 10.1.0.1,2001:db8::1 data+control weighted-round-robin weight 2"
+        );
+        asap_both_ways(
+            "0600005c 0009000c 4563686f 506f6f6c 0008000c 00000002 00000002
+             000a0040 56c3491e 98d3fe06 00015f90
+             00040024 c3500001 00010008 0a010001
+             00020014 20010db8 00000000 00000000 00000001
+             0008000c 00000002 00000002",
+            message,
+        );
+    }
+
+    #[test]
+    fn unknown_pool() {
+        let message = HandleResolutionResponse {
+            pool_handle: "NoSuchPool".into(),
+            updates_accepted: false,
+            result: Err(ErrorCause::UnknownPoolHandle.into()),
+        };
+        asap_both_ways(
+            "0600001c 0009000e 4e6f5375 6368506f 6f6c0000 000c0008 00090004",
+            message,
+        );
+    }
+
+    /// From a running rsplib registrar.
+    #[test]
+    fn captured() {
+        let element = PoolElement {
+            id: PoolElementId(0x75f5_e57c),
+            home_registrar: Some(registrar(0xf48c_1523)),
+            user_transport: UserTransport::Sctp(sctp(
+                0x8df6,
+                TransportUse::DATA_PLUS_CONTROL,
+                &["10.1.0.1", "10.2.0.1"],
+            )),
+            policy: Policy::RoundRobin,
+            ..element()
+        };
+        asap_both_ways(
+            "06000048 0009000c 4563686f 506f6f6c 00080008 00000001
+             000a0030 75f5e57c f48c1523 00015f90
+             00040018 8df60001 00010008 0a010001 00010008 0a020001 00080008 00000001",
+            positive(Policy::RoundRobin, &[element]),
+        );
+    }
+
+    /// RFC 5352 §2.2.6: Round Robin is assumed, whatever the pool elements say.
+    #[test]
+    fn no_policy_means_round_robin() {
+        asap_reads(
+            "06000050 0009000c 4563686f 506f6f6c
+             000a0040 56c3491e 98d3fe06 00015f90
+             00040024 c3500001 00010008 0a010001
+             00020014 20010db8 00000000 00000000 00000001
+             0008000c 00000002 00000002",
+            positive(Policy::RoundRobin, &[element_with_home()]),
+        );
+    }
+
+    /// RFC 5352 §2.2.6: the presence of an error makes the response negative.
+    #[test]
+    fn an_error_after_pool_elements_counts() {
+        let mut message = positive(Policy::RoundRobin, &[]);
+        message.updates_accepted = true;
+        message.result = Err(ErrorCause::LackOfResources.into());
+        asap_reads(
+            "06010058 0009000c 4563686f 506f6f6c
+             000a0040 56c3491e 98d3fe06 00015f90
+             00040024 c3500001 00010008 0a010001
+             00020014 20010db8 00000000 00000000 00000001
+             0008000c 00000002 00000002
+             000c0008 00060004",
+            message,
+        );
+    }
+
+    #[test]
+    fn a_positive_response_has_a_pool_element() {
+        let missing = DecodeErrorKind::MissingParameter(ParameterType::POOL_ELEMENT);
+        assert_eq!(
+            asap_error("06000018 0009000c 4563686f 506f6f6c 00080008 00000001").kind,
+            missing
+        );
+    }
+
+    #[test]
+    fn a_thousand_pool_elements_and_as_many_as_fit() {
+        let small = PoolElement {
+            user_transport: UserTransport::Opaque(vec![]),
+            policy: Policy::RoundRobin,
+            ..element()
+        };
+        let octets = EncodedPoolElement::from(&small).as_octets().len();
+        let fit = HandleResolutionResponse::room(&echo_pool(), &Policy::RoundRobin) / octets;
+        assert_eq!(fit, 2339);
+        for (given, sent) in [(1000, 1000), (fit, fit), (fit + 1, fit), (5000, fit)] {
+            let elements = |count| (0..count).map(|_| small.clone()).collect::<Vec<_>>();
+            let message = positive(Policy::RoundRobin, &elements(given));
+            let octets = asap::Message::from(message).encode();
+            let decoded = asap::Message::decode(&octets).unwrap().message;
+            assert_eq!(
+                decoded,
+                positive(Policy::RoundRobin, &elements(sent)).into()
+            );
+        }
+    }
+}

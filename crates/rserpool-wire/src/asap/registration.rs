@@ -75,3 +75,106 @@ impl fmt::Display for Registration {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameter::{Policy, TcpTransport, TransportUse, UserTransport};
+    use crate::test_support::*;
+    use crate::{DecodeErrorKind, PoolElementId};
+    use alloc::string::ToString;
+
+    fn message() -> Registration {
+        Registration {
+            pool_handle: echo_pool(),
+            pool_element: element(),
+        }
+    }
+
+    #[test]
+    fn octets_and_value() {
+        asap_both_ways(
+            "01000050 0009000c 4563686f 506f6f6c
+             000a0040 56c3491e 00000000 00015f90
+             00040024 c3500001 00010008 0a010001
+             00020014 20010db8 00000000 00000000 00000001
+             0008000c 00000002 00000002",
+            message(),
+        );
+        assert_eq!(
+            message().to_string(),
+            "ASAP_REGISTRATION pool EchoPool pe 0x56c3491e life 90000s \
+             sctp 50000 10.1.0.1,2001:db8::1 data+control weighted-round-robin weight 2"
+        );
+    }
+
+    /// rsplib writes the transport use into the reserved half of a TCP transport.
+    #[test]
+    fn a_tcp_transport_with_a_transport_use_is_read() {
+        let pool_element = PoolElement {
+            id: PoolElementId(1),
+            user_transport: UserTransport::Tcp(TcpTransport {
+                port: 80,
+                address: address("10.1.0.1"),
+            }),
+            ..element()
+        };
+        asap_reads(
+            "0100003c 0009000c 4563686f 506f6f6c 000a002c 00000001 00000000 00015f90
+             00050010 00500001 00010008 0a010001 0008000c 00000002 00000002",
+            Registration {
+                pool_handle: echo_pool(),
+                pool_element,
+            },
+        );
+    }
+
+    /// From a running rsplib pool element.
+    #[test]
+    fn captured() {
+        let pool_element = PoolElement {
+            id: PoolElementId(0x4444_4444),
+            user_transport: UserTransport::Sctp(sctp(
+                0x86ff,
+                TransportUse::DATA_PLUS_CONTROL,
+                &["10.1.0.4"],
+            )),
+            policy: Policy::RoundRobin,
+            ..element()
+        };
+        asap_both_ways(
+            "01000038 0009000c 4563686f 506f6f6c 000a0028 44444444 00000000 00015f90
+             00040010 86ff0001 00010008 0a010004 00080008 00000001",
+            Registration {
+                pool_handle: echo_pool(),
+                pool_element,
+            },
+        );
+    }
+
+    /// RFC 5354 fixes no order of the parameters.
+    #[test]
+    fn the_pool_element_may_come_first() {
+        asap_reads(
+            "01000050 000a0040 56c3491e 00000000 00015f90
+             00040024 c3500001 00010008 0a010001
+             00020014 20010db8 00000000 00000000 00000001
+             0008000c 00000002 00000002
+             0009000c 4563686f 506f6f6c",
+            message(),
+        );
+    }
+
+    #[test]
+    fn both_parameters_are_demanded() {
+        let missing = |kind| DecodeErrorKind::MissingParameter(kind);
+        let error = asap_error("01000010 0009000c 4563686f 506f6f6c");
+        assert_eq!(error.kind, missing(ParameterType::POOL_ELEMENT));
+        assert_eq!(
+            error.to_string(),
+            "MissingParameter(Pool Element) at octet 16"
+        );
+        let error = asap_error("01000004");
+        assert_eq!(error.kind, missing(ParameterType::POOL_HANDLE));
+    }
+}

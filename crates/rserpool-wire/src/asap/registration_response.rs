@@ -80,3 +80,76 @@ impl fmt::Display for RegistrationResponse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameter::{ErrorCause, Policy};
+    use crate::test_support::*;
+    use alloc::string::ToString;
+
+    fn message(
+        result: Result<Option<OperationError>, Option<OperationError>>,
+    ) -> RegistrationResponse {
+        RegistrationResponse {
+            pool_handle: echo_pool(),
+            pool_element: PE,
+            result,
+        }
+    }
+
+    #[test]
+    fn granted() {
+        asap_both_ways(
+            "03000018 0009000c 4563686f 506f6f6c 000e0008 56c3491e",
+            message(Ok(None)),
+        );
+        assert_eq!(
+            message(Ok(None)).to_string(),
+            "ASAP_REGISTRATION_RESPONSE pool EchoPool pe 0x56c3491e granted"
+        );
+    }
+
+    #[test]
+    fn granted_with_a_warning() {
+        let warning = ErrorCause::Other {
+            code: 0xf000,
+            information: alloc::vec![1, 2],
+        };
+        asap_both_ways(
+            "03000022 0009000c 4563686f 506f6f6c 000e0008 56c3491e 000c000a f0000006 01020000",
+            message(Ok(Some(warning.into()))),
+        );
+    }
+
+    #[test]
+    fn rejected() {
+        asap_both_ways(
+            "03010018 0009000c 4563686f 506f6f6c 000e0008 56c3491e",
+            message(Err(None)),
+        );
+    }
+
+    /// rsplib names no policy.
+    #[test]
+    fn rejected_for_another_policy() {
+        let cause = ErrorCause::InconsistentPoolPolicy(None);
+        asap_both_ways(
+            "03010020 0009000c 4563686f 506f6f6c 000e0008 56c3491e 000c0008 00050004",
+            message(Err(Some(cause.into()))),
+        );
+        let cause = ErrorCause::InconsistentPoolPolicy(Some(Policy::RoundRobin));
+        asap_both_ways(
+            "03010028 0009000c 4563686f 506f6f6c 000e0008 56c3491e 000c0010 0005000c 00080008 00000001",
+            message(Err(Some(cause.into()))),
+        );
+    }
+
+    #[test]
+    fn other_flags_are_ignored() {
+        asap_reads(
+            "03fe0018 0009000c 4563686f 506f6f6c 000e0008 56c3491e",
+            message(Ok(None)),
+        );
+    }
+}

@@ -121,3 +121,93 @@ impl fmt::Display for AnnouncedTransport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asap;
+    use crate::parameter::TransportUse;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+    use alloc::vec;
+    use core::num::NonZeroU16;
+
+    fn message(transports: Vec<AnnouncedTransport>, udp: u16) -> ServerAnnounce {
+        ServerAnnounce {
+            registrar: registrar(0x98d3_fe06),
+            transports,
+            encapsulation_ports: EncapsulationPorts {
+                user: NonZeroU16::new(udp),
+                asap: None,
+            },
+        }
+    }
+
+    fn sctp_transport() -> AnnouncedTransport {
+        let addresses = &["10.1.0.1", "2001:db8::1"];
+        AnnouncedTransport::Sctp(sctp(3863, TransportUse::DATA_ONLY, addresses))
+    }
+
+    fn tcp_transport() -> AnnouncedTransport {
+        AnnouncedTransport::Tcp(TcpTransport {
+            port: 3863,
+            address: address("2001:db8::1"),
+        })
+    }
+
+    const SCTP: &str = "00040024 0f170000 00010008 0a010001
+        00020014 20010db8 00000000 00000000 00000001";
+    const TCP: &str = "0005001c 0f170000 00020014 20010db8 00000000 00000000 00000001";
+
+    /// rsplib's announces name no transport.
+    #[test]
+    fn without_transports() {
+        asap_both_ways("0a000008 98d3fe06", message(vec![], 0));
+    }
+
+    #[test]
+    fn with_transports_and_udp_port() {
+        let announce = message(vec![tcp_transport(), sctp_transport()], 9900);
+        assert_eq!(
+            announce.to_string(),
+            "ASAP_SERVER_ANNOUNCE registrar 0x98d3fe06 tcp [2001:db8::1]:3863 \
+             sctp 3863 10.1.0.1,2001:db8::1 udp 9900"
+        );
+        let digits = ["0a000050 98d3fe06", TCP, SCTP, "98990008 26ac0000"].concat();
+        asap_both_ways(&digits, announce);
+    }
+
+    /// Read in any order, written with TCP first, which is the one order rsplib reads.
+    #[test]
+    fn tcp_is_written_first() {
+        let announce = message(vec![sctp_transport(), tcp_transport()], 0);
+        asap_reads(&["0a000048 98d3fe06", SCTP, TCP].concat(), announce.clone());
+        let octets = hex(&["0a000048 98d3fe06", TCP, SCTP].concat());
+        assert_eq!(asap::Message::from(announce).encode(), octets);
+    }
+
+    /// RFC 5352 §2.2.10: only SCTP and TCP are allowed.
+    #[test]
+    fn other_transports_are_skipped() {
+        let digits = "0a000018 98d3fe06 00060010 0f170000 00010008 0a010001";
+        asap_reads(digits, message(vec![], 0));
+    }
+
+    #[test]
+    fn transports_are_bounded() {
+        let announce = message(vec![sctp_transport(); 20], 0);
+        let octets = asap::Message::from(announce).encode();
+        let sixteen = message(vec![sctp_transport(); ANNOUNCED_TRANSPORTS_MAX], 0);
+        assert_eq!(
+            asap::Message::decode(&octets).unwrap().message,
+            sixteen.into()
+        );
+    }
+
+    /// Port zero means 9899, and a parameter of another length is not ours.
+    #[test]
+    fn encapsulation_ports_that_tell_nothing() {
+        asap_reads("0a000010 98d3fe06 98990008 00000000", message(vec![], 0));
+        asap_reads("0a00000e 98d3fe06 98990006 26ac0000", message(vec![], 0));
+    }
+}

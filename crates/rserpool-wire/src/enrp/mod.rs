@@ -9,6 +9,7 @@ mod init_takeover_ack;
 mod list_request;
 mod list_response;
 mod presence;
+mod route;
 mod takeover_server;
 
 pub use error::Error;
@@ -21,6 +22,12 @@ pub use list_request::ListRequest;
 pub use list_response::ListResponse;
 pub use presence::Presence;
 pub use takeover_server::TakeoverServer;
+
+use crate::error::{Decoded, Undecodable};
+use crate::message::{self, messages};
+use crate::writer::{Length, Sink, Writer};
+use alloc::vec::Vec;
+use core::fmt;
 
 /// Any ENRP message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,3 +53,16 @@ pub enum Message {
     /// ENRP_ERROR
     Error(Error),
 }
+
+messages!(
+    Presence,
+    HandleTableRequest,
+    HandleTableResponse,
+    HandleUpdate,
+    ListRequest,
+    ListResponse,
+    InitTakeover,
+    InitTakeoverAck,
+    TakeoverServer,
+    Error,
+);

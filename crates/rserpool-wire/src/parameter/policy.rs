@@ -189,11 +189,12 @@ impl Policy {
 
     pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
         writer.parameter(ParameterType::POLICY, |w| {
-            let policy_type = match self {
-                Self::Other { policy_type, .. } if !policy_type.is_other() => {
-                    PolicyType::ROUND_ROBIN
-                }
-                known => known.policy_type(),
+            let policy_type = if let Self::Other { policy_type, .. } = self
+                && !policy_type.is_other()
+            {
+                PolicyType::ROUND_ROBIN
+            } else {
+                self.policy_type()
             };
             w.u32(policy_type.0);
             match self {
