@@ -37,8 +37,8 @@ struct WeightedRoundRobin {
     streams: BTreeMap<u32, Stream>,
     /// When which stream has its next entry; the first one is the head.
     turns: BTreeSet<Turn>,
-    /// The time of the entry before the head.
-    now: Time,
+    /// The entry before the head; it may be one of a stream that is gone.
+    last: Option<Turn>,
 }
 
 /// The pool elements of one weight.
@@ -104,8 +104,8 @@ impl MemberSelection for WeightedRoundRobin {
             .get_mut(&weight)
             .expect("each turn is that of a stream");
         stream.ring = self.rings.advance(stream.ring);
-        stream.next = turn.time.following(stream.entries(weight));
-        self.now = turn.time;
+        stream.next = turn.following(weight, stream.members);
+        self.last = Some(turn);
         self.turns.insert(stream.turn(weight));
     }
 
@@ -137,7 +137,7 @@ impl MemberSelection for WeightedRoundRobin {
             upcoming.members -= 1;
             if upcoming.members > 0 {
                 let weight = turn.weight.0;
-                turn.time = turn.time.following(self.streams[&weight].entries(weight));
+                turn.time = turn.following(weight, self.streams[&weight].members);
                 upcoming.ring = self.rings.advance(upcoming.ring);
                 heads.push(Reverse((turn, upcoming)));
             }
@@ -157,7 +157,11 @@ impl MemberSelection for WeightedRoundRobin {
                 self.turns.contains(&stream.turn(weight)),
                 "weight {weight} has no turn"
             );
-            assert!(stream.next > self.now, "weight {weight} was passed over");
+            let turn = stream.turn(weight);
+            assert!(
+                Some(turn) > self.last,
+                "the stream of weight {weight} was passed over"
+            );
             assert!(
                 ring.iter()
                     .all(|&slot| self.weights[slot as usize] == weight)
@@ -194,7 +198,7 @@ impl WeightedRoundRobin {
             self.put(weight, stream);
         } else {
             let ring = self.rings.start(slot);
-            let (members, next) = (1, self.now);
+            let (members, next) = (1, Time::default());
             self.put(
                 weight,
                 Stream {
@@ -227,18 +231,14 @@ impl WeightedRoundRobin {
 
     /// Stores a stream whose members have changed, and with them the times of its entries.
     fn put(&mut self, weight: u32, mut stream: Stream) {
-        stream.next = self.now.following(stream.entries(weight));
+        let last = self.last.unwrap_or_default();
+        stream.next = last.following(weight, stream.members);
         self.turns.insert(stream.turn(weight));
         self.streams.insert(weight, stream);
     }
 }
 
 impl Stream {
-    /// Entries in each round.
-    fn entries(&self, weight: u32) -> u64 {
-        u64::from(self.members) * u64::from(weight)
-    }
-
     fn turn(&self, weight: u32) -> Turn {
         Turn {
             time: self.next,
@@ -273,28 +273,54 @@ impl Ord for Upcoming {
     }
 }
 
-impl Time {
-    /// The first time after this one at which a stream of so many entries has one.
-    fn following(self, entries: u64) -> Self {
-        // Among the odd numbers of halves, the first above `halves` × `entries` / self.entries.
-        let passed = if entries == self.entries {
-            self.halves
+impl Turn {
+    /// The time of the first entry after this one that a stream of so many members of this weight
+    /// has.
+    fn following(&self, weight: u32, members: u32) -> Time {
+        let Time {
+            round,
+            halves,
+            entries,
+        } = self.time;
+        let stream_entries = u64::from(members) * u64::from(weight);
+        // The odd numbers of halves are the entries. Which is the first that is not before?
+        let (passed, coincides) = if stream_entries == entries {
+            (halves, true)
         } else {
-            let scaled = u128::from(self.halves) * u128::from(entries) / u128::from(self.entries);
-            u64::try_from(scaled).expect("a part of twice the entries")
+            let (scaled, entries) = (
+                u128::from(halves) * u128::from(stream_entries),
+                u128::from(entries),
+            );
+            let passed = u64::try_from(scaled / entries).expect("a part of twice the entries");
+            (passed, scaled % entries == 0)
         };
-        let halves = (passed + 1) | 1;
-        if halves < 2 * entries {
-            return Self {
-                round: self.round,
+        // At the same time, the lighter stream comes after the heavier one.
+        let halves = if coincides && passed % 2 == 1 && weight < self.weight.0 {
+            passed
+        } else {
+            (passed + 1) | 1
+        };
+        if halves < 2 * stream_entries {
+            return Time {
+                round,
                 halves,
-                entries,
+                entries: stream_entries,
             };
         }
-        Self {
-            round: self.round + 1,
+        Time {
+            round: round + 1,
             halves: 1,
-            entries,
+            entries: stream_entries,
+        }
+    }
+}
+
+impl Default for Turn {
+    /// Before the first entry.
+    fn default() -> Self {
+        Self {
+            time: Time::default(),
+            weight: Reverse(0),
         }
     }
 }
