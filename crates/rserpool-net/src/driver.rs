@@ -1,0 +1,284 @@
+//! The frame of every node: octets come in at its top, go to a machine as decoded messages, and
+//! what the machine decides goes out at its bottom.
+//!
+//! It decides nothing. What a message means is `rserpool-core`'s; what an octet in a datagram
+//! means is `rserpool-sctp`'s. `docs/walkthrough.md` follows a registration through this file.
+
+use crate::connection::{DataCommand, Received};
+use crate::data::DataConnections;
+use crate::network::{ASAP_PPID, Arrival, Network};
+use rserpool_core::{AssociationId, Machine, PeerAddress, Timestamp};
+use rserpool_sctp::DownReason;
+use rserpool_wire::asap::Message;
+use rserpool_wire::{Decoded, Undecodable};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Commands of one kind taken before the network gets its turn again.
+const COMMANDS_BATCH: usize = 256;
+
+/// How long a node that ends waits for its associations to close in good order.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What differs between the machines: how each names what all can be told, and what is done with
+/// its outputs.
+pub(crate) trait Role {
+    type Machine: Machine;
+    type Command: Send + 'static;
+
+    fn machine(&mut self) -> &mut Self::Machine;
+    fn on_up(&mut self, node: &mut Shared, up: Up) -> Option<InputOf<Self>>;
+    fn on_message(&mut self, node: &mut Shared, message: FromPeer) -> Option<InputOf<Self>>;
+    fn on_announce(&mut self, from: SocketAddr, message: Message) -> Option<InputOf<Self>>;
+    fn on_send_failed(&mut self, from: AssociationId, message: Message) -> Option<InputOf<Self>>;
+    fn on_down(&mut self, node: &mut Shared, down: Down) -> Option<InputOf<Self>>;
+    fn on_command(&mut self, node: &mut Shared, command: Self::Command) -> Option<InputOf<Self>>;
+    /// The last handle is gone: end in good order.
+    fn on_abandoned(&mut self) -> Option<InputOf<Self>>;
+    fn on_output(&mut self, node: &mut Shared, output: OutputOf<Self>);
+    /// The machine has ended, or something that is the same to its owner.
+    fn is_done(&self) -> bool;
+}
+
+pub(crate) type InputOf<R> = <<R as Role>::Machine as Machine>::Input;
+pub(crate) type OutputOf<R> = <<R as Role>::Machine as Machine>::Output;
+
+/// An association is up.
+pub(crate) struct Up {
+    pub(crate) association: AssociationId,
+    pub(crate) peer: PeerAddress,
+    pub(crate) remote: SocketAddr,
+    pub(crate) accepted: bool,
+}
+
+/// An ASAP message, or what could not be read as one.
+pub(crate) struct FromPeer {
+    pub(crate) association: AssociationId,
+    pub(crate) message: Result<Decoded<Message>, Undecodable>,
+}
+
+/// An association ended or never came up.
+pub(crate) struct Down {
+    pub(crate) association: AssociationId,
+    pub(crate) reason: DownReason,
+}
+
+/// What a role shares with the frame: the network and the data associations.
+pub(crate) struct Shared {
+    pub(crate) network: Network,
+    pub(crate) data: DataConnections,
+}
+
+/// Where a node's commands come from.
+pub(crate) struct Commands<C> {
+    pub(crate) role: mpsc::Receiver<C>,
+    pub(crate) data: mpsc::UnboundedReceiver<DataCommand>,
+    /// Ends when the last handle of the application is gone.
+    pub(crate) abandoned: oneshot::Receiver<()>,
+}
+
+/// A machine on its network.
+pub(crate) struct Driver<R: Role> {
+    pub(crate) role: R,
+    pub(crate) node: Shared,
+    pub(crate) tell: Box<dyn Fn(crate::event::NetworkEvent)>,
+}
+
+impl<R: Role> Driver<R> {
+    /// Runs until the machine is done and its associations are closed.
+    pub(crate) async fn run(mut self, mut commands: Commands<R::Command>) {
+        let mut is_abandoned = false;
+        self.turn();
+        while !self.role.is_done() {
+            let timeout = self.role.machine().poll_timeout();
+            tokio::select! {
+                biased;
+                () = self.node.network.ready(timeout) => {}
+                Some(command) = commands.role.recv() => self.on_command(command),
+                Some(command) = commands.data.recv() => self.on_data_command(command),
+                _ = &mut commands.abandoned, if !is_abandoned => {
+                    is_abandoned = true;
+                    let input = self.role.on_abandoned();
+                    self.tell_machine(input);
+                }
+            }
+            // The network may always be ready; the application has its turn nevertheless.
+            for _ in 0..COMMANDS_BATCH {
+                let Ok(command) = commands.data.try_recv() else {
+                    break;
+                };
+                self.on_data_command(command);
+            }
+            for _ in 0..COMMANDS_BATCH {
+                let Ok(command) = commands.role.try_recv() else {
+                    break;
+                };
+                self.on_command(command);
+            }
+            self.turn();
+        }
+        self.close().await;
+    }
+
+    /// From what has arrived to what is sent.
+    fn turn(&mut self) {
+        self.node.network.receive();
+        // What has arrived comes before what is late: after this process has slept, whoever seems
+        // silent may have been heard.
+        while let Some(arrival) = self.node.network.poll_arrival() {
+            let input = self.on_arrival(arrival);
+            self.tell_machine(input);
+        }
+        let now = self.now();
+        while self
+            .role
+            .machine()
+            .poll_timeout()
+            .is_some_and(|at| at <= now)
+        {
+            self.role.machine().handle_timeout(now);
+            self.carry_out();
+        }
+        self.node.network.flush();
+        self.node.data.release_credit(&self.node.network);
+        while let Some(event) = self.node.network.poll_event() {
+            (self.tell)(event);
+        }
+    }
+
+    fn on_arrival(&mut self, arrival: Arrival) -> Option<InputOf<R>> {
+        match arrival {
+            Arrival::Received {
+                association,
+                ppid: ASAP_PPID,
+                octets,
+                ..
+            } => {
+                let message = Message::decode(&octets);
+                self.role.on_message(
+                    &mut self.node,
+                    FromPeer {
+                        association,
+                        message,
+                    },
+                )
+            }
+            // 12 is ENRP's, between registrars; everything else belongs to applications.
+            Arrival::Received {
+                association,
+                stream,
+                ppid,
+                octets: data,
+            } => {
+                let received = Received { data, stream, ppid };
+                self.node.on_data(association, received);
+                None
+            }
+            Arrival::Multicast { from, octets } => match Message::decode(&octets) {
+                Ok(decoded) => self.role.on_announce(from, decoded.message),
+                Err(_) => {
+                    self.node.network.on_malformed_announce(from);
+                    None
+                }
+            },
+            Arrival::SendFailed {
+                association,
+                ppid: ASAP_PPID,
+                octets,
+            } => {
+                let message = Message::decode(&octets).ok()?.message;
+                self.role.on_send_failed(association, message)
+            }
+            // The application learns it from the end of the association.
+            Arrival::SendFailed { .. } => None,
+            Arrival::Up {
+                association,
+                peer,
+                remote,
+                accepted,
+            } => self.role.on_up(
+                &mut self.node,
+                Up {
+                    association,
+                    peer,
+                    remote,
+                    accepted,
+                },
+            ),
+            Arrival::Down {
+                association,
+                reason,
+            } => self.role.on_down(
+                &mut self.node,
+                Down {
+                    association,
+                    reason,
+                },
+            ),
+        }
+    }
+
+    fn tell_machine(&mut self, input: Option<InputOf<R>>) {
+        if let Some(input) = input {
+            let now = self.now();
+            self.role.machine().handle_input(now, input);
+        }
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.role.machine().poll_output() {
+            self.role.on_output(&mut self.node, output);
+        }
+    }
+
+    fn on_command(&mut self, command: R::Command) {
+        let input = self.role.on_command(&mut self.node, command);
+        self.tell_machine(input);
+    }
+
+    fn on_data_command(&mut self, command: DataCommand) {
+        self.node.data.on_command(&mut self.node.network, command);
+    }
+
+    fn now(&self) -> Timestamp {
+        self.node.network.now()
+    }
+
+    /// Closes what is open; for a limited time, as a peer may be gone.
+    async fn close(&mut self) {
+        self.node.data.close_all(&mut self.node.network);
+        let until = self.now() + CLOSING_TIMEOUT;
+        while self.node.network.associations() > 0 && self.now() < until {
+            self.turn();
+            self.node.network.ready(Some(until)).await;
+        }
+    }
+}
+
+impl Shared {
+    /// Sends an ASAP message; what does not fit is an event, and SCTP's or the machine's timers
+    /// deal with it as with a loss.
+    pub(crate) fn send(&mut self, association: AssociationId, message: &Message) {
+        let mut length = 0;
+        let sent = self.network.send_asap(association, |octets| {
+            let before = octets.len();
+            message.encode_into(octets);
+            length = octets.len() - before;
+        });
+        if let Err(error) = sent {
+            self.network.on_not_sent(association, length, error);
+        }
+    }
+
+    fn on_data(&mut self, association: AssociationId, received: Received) {
+        if self.data.is_one(association) {
+            self.data
+                .on_message(&mut self.network, association, received);
+        } else {
+            self.network
+                .on_unexpected_payload_protocol(association, received.ppid);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a node tells about its transport: for logs, dashboards and counters.
+
+use crate::error::NetError;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Something about the transport that an operator may want to know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NetworkEvent {
+    /// Something that can be done without is missing: IPv6, multicast on an interface, lifelines.
+    Unavailable(NetError),
+    /// The lifeline of a peer ended; its association is being probed.
+    LifelineLost {
+        /// The peer of the association.
+        peer: SocketAddr,
+    },
+    /// The network or the peer's host says that nothing listens there.
+    Unreachable {
+        /// The peer.
+        peer: SocketAddr,
+    },
+    /// A connection was closed because its user does not read.
+    Shed {
+        /// The peer.
+        peer: SocketAddr,
+        /// What was waiting for it, in octets.
+        waiting_octets: usize,
+    },
+    /// A connection was closed because the application here does not take what it brings.
+    NotTaken {
+        /// The peer.
+        peer: SocketAddr,
+        /// What was waiting for the application, in octets.
+        waiting_octets: usize,
+    },
+    /// A TCP connection was closed because it said nothing in time.
+    Idle {
+        /// The peer.
+        peer: SocketAddr,
+    },
+    /// A connection was refused because there are too many.
+    TooManyConnections {
+        /// The peer.
+        peer: SocketAddr,
+        /// The limit that was met.
+        limit: usize,
+    },
+    /// A TCP stream broke its framing and was closed.
+    BrokenFraming {
+        /// The peer.
+        peer: SocketAddr,
+    },
+    /// A datagram of a multicast group was no ASAP message.
+    MalformedAnnounce {
+        /// Its sender.
+        from: SocketAddr,
+    },
+    /// A message with a payload protocol identifier that has no meaning here was dropped. The
+    /// first few are told; all are counted.
+    UnexpectedPayloadProtocol {
+        /// The peer.
+        peer: SocketAddr,
+        /// Its payload protocol identifier.
+        ppid: u32,
+    },
+    /// A message could not be queued for an association.
+    NotQueued {
+        /// The peer.
+        peer: Option<SocketAddr>,
+        /// The message's length.
+        octets: usize,
+    },
+}
+
+impl fmt::Display for NetworkEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(error) => error.fmt(f),
+            Self::LifelineLost { peer } => {
+                write!(f, "the lifeline from {peer} ended; probing its association")
+            }
+            Self::Unreachable { peer } => write!(f, "nothing listens at UDP {peer}"),
+            Self::Shed {
+                peer,
+                waiting_octets,
+            } => {
+                write!(
+                    f,
+                    "closed {peer}: it does not read ({waiting_octets} octets waited)"
+                )
+            }
+            Self::NotTaken {
+                peer,
+                waiting_octets,
+            } => write!(
+                f,
+                "closed {peer}: the application does not take its messages \
+                 ({waiting_octets} octets waited)"
+            ),
+            Self::Idle { peer } => write!(f, "closed {peer}: it sent no message"),
+            Self::TooManyConnections { peer, limit } => {
+                write!(
+                    f,
+                    "refused {peer}: there are {limit} connections, which is the limit"
+                )
+            }
+            Self::BrokenFraming { peer } => {
+                write!(
+                    f,
+                    "closed {peer}: what it sends is no stream of ASAP messages"
+                )
+            }
+            Self::MalformedAnnounce { from } => {
+                write!(
+                    f,
+                    "ignored a multicast datagram from {from}: it is no ASAP message"
+                )
+            }
+            Self::UnexpectedPayloadProtocol { peer, ppid } => {
+                write!(
+                    f,
+                    "dropping messages of {peer} with payload protocol {ppid}"
+                )
+            }
+            Self::NotQueued {
+                peer: Some(peer),
+                octets,
+            } => {
+                write!(
+                    f,
+                    "a message of {octets} octets to {peer} found its queue full"
+                )
+            }
+            Self::NotQueued { peer: None, octets } => {
+                write!(
+                    f,
+                    "a message of {octets} octets was for an association that is gone"
+                )
+            }
+        }
+    }
+}
+
+/// Counters of a node's transport.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct NetworkStatistics {
+    /// The UDP sockets.
+    pub udp: crate::udp::UdpStatistics,
+    /// The SCTP endpoint.
+    pub sctp: rserpool_sctp::Statistics,
+    /// Messages with a payload protocol identifier that has no meaning here.
+    pub unexpected_payload_protocol: u64,
+    /// Datagrams of a multicast group that were no ASAP message.
+    pub malformed_announces: u64,
+    /// Control channel messages between pool user and pool element that nobody takes.
+    pub control_dropped: u64,
+    /// TCP connections open.
+    pub tcp_connections: usize,
+    /// Lifelines open, both directions.
+    pub lifelines: usize,
+    /// Connections closed because their user does not read.
+    pub shed: u64,
+}

@@ -1,0 +1,333 @@
+//! Announces by UDP multicast (RFC 5352 §3.6, RFC 3237 §2.13.1): the one thing in RSerPool that
+//! needs no configuration. Nothing here is fatal: whatever fails is an event, and registrars that
+//! are named by address work without.
+
+use crate::error::{NetError, Operation};
+use crate::inbox::{Found, Inbox};
+use crate::interfaces::{Interface, interfaces};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use tokio::net::UdpSocket;
+
+/// The group of ASAP announces over IPv4 (IANA: asap-multicast).
+pub const ANNOUNCE_GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 1, 185);
+
+/// The port of ASAP announces.
+pub const ANNOUNCE_PORT: u16 = 3863;
+
+/// The largest announce taken. One with a hundred addresses has less.
+const ANNOUNCE_OCTETS_MAX: usize = 4096;
+
+/// The errors of one kind of operation that are told; the rest would say the same again.
+const WARNINGS_MAX: usize = 8;
+
+/// Where announces are sent and heard.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Multicast {
+    /// The IPv4 group: 224.0.1.185.
+    pub group_v4: Option<Ipv4Addr>,
+    /// The IPv6 group; see [`Multicast::v6_group`].
+    pub group_v6: Option<Ipv6Addr>,
+    /// The UDP port: 3863.
+    pub port: u16,
+    /// How many routers an announce may pass, IPv4's TTL and IPv6's hop limit. 1: none.
+    pub ttl: u8,
+    /// Only the interfaces with these addresses; none: all that can do multicast, and loopback.
+    pub interfaces: Vec<IpAddr>,
+}
+
+/// How far an IPv6 announce may go (RFC 4291 §2.7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// ff02: one link.
+    LinkLocal,
+    /// ff05: one site.
+    SiteLocal,
+    /// ff08: one organisation.
+    OrganizationLocal,
+}
+
+impl Default for Multicast {
+    /// Both families, site-local, all interfaces, through no router.
+    fn default() -> Self {
+        Self {
+            group_v4: Some(ANNOUNCE_GROUP_V4),
+            group_v6: Some(Self::v6_group(Scope::SiteLocal)),
+            port: ANNOUNCE_PORT,
+            ttl: 1,
+            interfaces: Vec::new(),
+        }
+    }
+}
+
+impl Multicast {
+    /// No multicast: registrars are known by address alone.
+    pub fn off() -> Self {
+        Self {
+            group_v4: None,
+            group_v6: None,
+            ..Self::default()
+        }
+    }
+
+    /// Only within this host.
+    pub fn loopback() -> Self {
+        let interfaces = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        Self {
+            interfaces,
+            ..Self::default()
+        }
+    }
+
+    /// ff0X::133, the IPv6 group of ASAP announces in this scope.
+    pub fn v6_group(scope: Scope) -> Ipv6Addr {
+        let scope = match scope {
+            Scope::LinkLocal => 0xff02,
+            Scope::SiteLocal => 0xff05,
+            Scope::OrganizationLocal => 0xff08,
+        };
+        Ipv6Addr::new(scope, 0, 0, 0, 0, 0, 0, 0x133)
+    }
+
+    /// Whether there is a group at all.
+    pub fn is_on(&self) -> bool {
+        self.group_v4.is_some() || self.group_v6.is_some()
+    }
+
+    fn suits(&self, interface: &Interface) -> bool {
+        self.interfaces.is_empty() || self.interfaces.iter().any(|at| interface.has(at))
+    }
+
+    fn suitable(&self) -> Result<Vec<Interface>, NetError> {
+        Ok(interfaces()?
+            .into_iter()
+            .filter(|interface| self.suits(interface))
+            .collect())
+    }
+}
+
+/// Hears the groups: each datagram goes to the inbox.
+pub(crate) struct Listener {
+    config: Multicast,
+    v4: Option<Rc<UdpSocket>>,
+    v6: Option<Rc<UdpSocket>>,
+    warnings: usize,
+}
+
+impl Listener {
+    pub(crate) fn start(config: Multicast, inbox: &Rc<Inbox>) -> (Self, Vec<NetError>) {
+        let mut warnings = Vec::new();
+        let mut open = |group: Option<IpAddr>| {
+            let at = SocketAddr::new(group?, config.port);
+            match listening_socket(at) {
+                Ok(socket) => Some(listen(socket, inbox)),
+                Err(error) => {
+                    warnings.push(NetError::new(Operation::JoinMulticast, at, error));
+                    None
+                }
+            }
+        };
+        let v4 = open(config.group_v4.map(IpAddr::from));
+        let v6 = open(config.group_v6.map(IpAddr::from));
+        let mut listener = Self {
+            config,
+            v4,
+            v6,
+            warnings: 0,
+        };
+        warnings.extend(listener.join());
+        (listener, warnings)
+    }
+
+    /// Joins at every suitable interface: also at those that came up since the last time.
+    pub(crate) fn join(&mut self) -> Vec<NetError> {
+        let interfaces = match self.config.suitable() {
+            Ok(interfaces) => interfaces,
+            Err(error) => return self.told(vec![error]),
+        };
+        let mut failed = Vec::new();
+        for interface in interfaces {
+            if let (Some(socket), Some(group)) = (&self.v4, self.config.group_v4)
+                && let Some(&at) = interface.v4.first()
+            {
+                let by = InterfaceIndexOrAddress::Index(interface.index);
+                let joined = socket2::SockRef::from(&**socket).join_multicast_v4_n(&group, &by);
+                failed.extend(join_error(joined, at.into()));
+            }
+            if let (Some(socket), Some(group)) = (&self.v6, self.config.group_v6)
+                && let Some(&at) = interface.v6.first()
+            {
+                failed.extend(join_error(
+                    socket.join_multicast_v6(&group, interface.index),
+                    at.into(),
+                ));
+            }
+        }
+        self.told(failed)
+    }
+
+    fn told(&mut self, mut errors: Vec<NetError>) -> Vec<NetError> {
+        errors.truncate(WARNINGS_MAX.saturating_sub(self.warnings));
+        self.warnings += errors.len();
+        errors
+    }
+}
+
+fn join_error(joined: io::Result<()>, at: IpAddr) -> Option<NetError> {
+    let error = joined.err()?;
+    // Joined before.
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return None;
+    }
+    Some(NetError::new(
+        Operation::JoinMulticast,
+        SocketAddr::new(at, 0),
+        error,
+    ))
+}
+
+fn listening_socket(group: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(group), Type::DGRAM, Some(Protocol::UDP))?;
+    // Several processes of one host hear the same group.
+    socket.set_reuse_address(true)?;
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    let any: IpAddr = match group {
+        // Bound to the group itself, no unicast datagram of a stranger arrives.
+        SocketAddr::V4(_) if cfg!(unix) => group.ip(),
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => {
+            socket.set_only_v6(true)?;
+            Ipv6Addr::UNSPECIFIED.into()
+        }
+    };
+    socket.bind(&SocketAddr::new(any, group.port()).into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+fn listen(socket: UdpSocket, inbox: &Rc<Inbox>) -> Rc<UdpSocket> {
+    let socket = Rc::new(socket);
+    let (hears, inbox) = (Rc::clone(&socket), Rc::clone(inbox));
+    tokio::task::spawn_local(async move {
+        let mut buffer = [0; ANNOUNCE_OCTETS_MAX];
+        loop {
+            // Errors of a UDP socket are about single datagrams.
+            if let Ok((len, from)) = hears.recv_from(&mut buffer).await {
+                inbox
+                    .put(Found::Multicast {
+                        from,
+                        octets: buffer[..len].to_vec(),
+                    })
+                    .await;
+            }
+            // A flood of datagrams must not keep the thread.
+            tokio::task::yield_now().await;
+        }
+    });
+    socket
+}
+
+/// Sends to the groups, once by each interface.
+pub(crate) struct Sender {
+    config: Multicast,
+    v4: Option<Socket>,
+    v6: Option<Socket>,
+    interfaces: Vec<Interface>,
+    warnings: usize,
+}
+
+impl Sender {
+    pub(crate) fn start(config: Multicast) -> (Self, Vec<NetError>) {
+        let mut warnings = Vec::new();
+        let mut open = |group: Option<IpAddr>| {
+            let at = SocketAddr::new(group?, config.port);
+            sending_socket(at, config.ttl)
+                .map_err(|error| warnings.push(NetError::new(Operation::SendMulticast, at, error)))
+                .ok()
+        };
+        let v4 = open(config.group_v4.map(IpAddr::from));
+        let v6 = open(config.group_v6.map(IpAddr::from));
+        let mut sender = Self {
+            config,
+            v4,
+            v6,
+            interfaces: Vec::new(),
+            warnings: 0,
+        };
+        warnings.extend(sender.refresh());
+        (sender, warnings)
+    }
+
+    /// Looks again which interfaces there are: loopback only if there is no other.
+    pub(crate) fn refresh(&mut self) -> Option<NetError> {
+        match self.config.suitable() {
+            Ok(mut interfaces) => {
+                // The kernel loops announces back on every interface. Who heard of a registrar by
+                // 127.0.0.1 would register an address that other hosts cannot reach.
+                if interfaces.iter().any(|interface| !interface.is_loopback) {
+                    interfaces.retain(|interface| !interface.is_loopback);
+                }
+                self.interfaces = interfaces;
+                None
+            }
+            Err(error) => Some(error),
+        }
+    }
+
+    /// Sends what `octets` makes for each interface; the first failures are returned.
+    pub(crate) fn send(&mut self, mut octets: impl FnMut(&Interface) -> Vec<u8>) -> Vec<NetError> {
+        let mut failed = Vec::new();
+        for interface in &self.interfaces {
+            let octets = octets(interface);
+            if let (Some(socket), Some(group), Some(at)) =
+                (&self.v4, self.config.group_v4, interface.v4.first())
+            {
+                let to = SockAddr::from(SocketAddr::from((group, self.config.port)));
+                let chosen = socket.set_multicast_if_v4(at);
+                failed.extend(send_error(
+                    chosen.and_then(|()| socket.send_to(&octets, &to)),
+                    *at,
+                ));
+            }
+            if let (Some(socket), Some(group), Some(at)) =
+                (&self.v6, self.config.group_v6, interface.v6.first())
+            {
+                let to = SockAddr::from(SocketAddr::from((group, self.config.port)));
+                let chosen = socket.set_multicast_if_v6(interface.index);
+                failed.extend(send_error(
+                    chosen.and_then(|()| socket.send_to(&octets, &to)),
+                    *at,
+                ));
+            }
+        }
+        failed.truncate(WARNINGS_MAX.saturating_sub(self.warnings));
+        self.warnings += failed.len();
+        failed
+    }
+}
+
+fn send_error(sent: io::Result<usize>, from: impl Into<IpAddr>) -> Option<NetError> {
+    let error = sent.err()?;
+    Some(NetError::new(
+        Operation::SendMulticast,
+        SocketAddr::new(from.into(), 0),
+        error,
+    ))
+}
+
+fn sending_socket(group: SocketAddr, ttl: u8) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(group), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if group.is_ipv4() {
+        socket.set_multicast_loop_v4(true)?;
+        socket.set_multicast_ttl_v4(ttl.into())?;
+    } else {
+        socket.set_only_v6(true)?;
+        socket.set_multicast_loop_v6(true)?;
+        socket.set_multicast_hops_v6(ttl.into())?;
+    }
+    Ok(socket)
+}

@@ -1,0 +1,685 @@
+//! Everything a node has of the network, behind one face: associations of any transport come up,
+//! bring messages and are lost; announces are heard.
+//!
+//! Knows associations and octets, no message but the announce that it fits to each interface.
+
+use crate::error::{NetError, Operation};
+use crate::event::{NetworkEvent, NetworkStatistics};
+use crate::inbox::{Found, Inbox};
+use crate::interfaces::Interface;
+use crate::lifeline::Lifelines;
+use crate::local_address::local_address_toward;
+use crate::multicast::{Listener, Multicast, Sender};
+use crate::sctp_over_udp::{NoAssociation, SctpOverUdp};
+use crate::tcp::{self, SendRefused, TcpConnections, is_tcp};
+use crate::udp::{Port, UDP_ENCAPSULATION_PORT, UdpSockets};
+use rserpool_core::{AssociationId, PeerAddress, RegistrarAddress, Timestamp, Transport};
+use rserpool_sctp::{ConnectError, DownReason, Event, Outgoing, Remote, SendError};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep_until};
+
+/// Payload protocol identifier of ASAP (RFC 5352 §8.3).
+pub const ASAP_PPID: u32 = 11;
+
+/// How often interfaces that came up are looked for.
+const INTERFACES_REFRESH: Duration = Duration::from_secs(10);
+
+/// What waits to be accepted: a burst of 10,000 pool users or lifelines must not be refused.
+const LISTEN_BACKLOG: i32 = 4096;
+
+/// What strangers do wrong is told this often, and then only counted.
+const STRANGERS_TOLD_MAX: u64 = 64;
+
+/// What a node wants of the network.
+pub(crate) struct NetworkConfig {
+    /// Local addresses; none: all.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// UDP port of SCTP.
+    pub(crate) udp_port: Port,
+    /// The SCTP endpoint.
+    pub(crate) sctp: rserpool_sctp::Config,
+    /// Whether lifelines are accepted.
+    pub(crate) lifelines: bool,
+    /// Port of ASAP over TCP, if there is to be any.
+    pub(crate) tcp_port: Option<Port>,
+    /// Announces are heard.
+    pub(crate) hear: Option<Multicast>,
+    /// Announces are sent.
+    pub(crate) announce: Option<Multicast>,
+}
+
+/// What the network brings.
+pub(crate) enum Arrival {
+    /// An association is up.
+    Up {
+        association: AssociationId,
+        peer: PeerAddress,
+        remote: SocketAddr,
+        accepted: bool,
+    },
+    /// One that was asked for could not be set up, or one that was up has ended.
+    Down {
+        association: AssociationId,
+        reason: DownReason,
+    },
+    /// A message.
+    Received {
+        association: AssociationId,
+        stream: u16,
+        ppid: u32,
+        octets: Vec<u8>,
+    },
+    /// A message that its peer may never have got.
+    SendFailed {
+        association: AssociationId,
+        ppid: u32,
+        octets: Vec<u8>,
+    },
+    /// A datagram of a multicast group.
+    Multicast { from: SocketAddr, octets: Vec<u8> },
+}
+
+pub(crate) struct Network {
+    start: Instant,
+    sctp: SctpOverUdp,
+    tcp: TcpConnections,
+    lifelines: Lifelines,
+    hears: Option<Listener>,
+    announces: Option<Sender>,
+    refresh_at: Timestamp,
+    inbox: Rc<Inbox>,
+    arrivals: VecDeque<Arrival>,
+    events: VecDeque<NetworkEvent>,
+    addresses: Vec<IpAddr>,
+    tcp_address: Option<SocketAddr>,
+    statistics: NetworkStatistics,
+}
+
+impl Network {
+    /// Opens every socket. Must be called on the node's thread, within its runtime.
+    ///
+    /// # Errors
+    /// Those without which nothing works: the UDP port, or the TCP port that was asked for.
+    pub(crate) fn start(config: NetworkConfig) -> Result<Self, NetError> {
+        let (sockets, missing) = UdpSockets::bind(&config.addresses, config.udp_port)?;
+        let mut events: VecDeque<_> = missing.into_iter().map(NetworkEvent::Unavailable).collect();
+        let inbox = Inbox::new();
+        let lifelines = Lifelines::new(&inbox);
+        if config.lifelines {
+            for listener in listeners(&config.addresses, sockets.port()) {
+                match listener {
+                    Ok((listener, _)) => lifelines.listen(listener),
+                    Err(error) => events.push_back(NetworkEvent::Unavailable(error)),
+                }
+            }
+        }
+        let tcp_address = match config.tcp_port {
+            Some(port) => Some(listen_for_users(&config.addresses, port, &inbox)?),
+            None => None,
+        };
+        let mut network = Self {
+            start: Instant::now(),
+            sctp: SctpOverUdp::new(config.sctp, random_seed()?, sockets),
+            tcp: TcpConnections::new(&inbox),
+            lifelines,
+            hears: None,
+            announces: None,
+            refresh_at: Timestamp::ZERO + INTERFACES_REFRESH,
+            inbox,
+            arrivals: VecDeque::new(),
+            events,
+            addresses: config.addresses,
+            tcp_address,
+            statistics: NetworkStatistics::default(),
+        };
+        network.start_multicast(config.hear, config.announce);
+        Ok(network)
+    }
+
+    fn start_multicast(&mut self, hear: Option<Multicast>, announce: Option<Multicast>) {
+        if let Some(config) = hear.filter(Multicast::is_on) {
+            let (hears, warnings) = Listener::start(config, &self.inbox);
+            self.hears = Some(hears);
+            self.events
+                .extend(warnings.into_iter().map(NetworkEvent::Unavailable));
+        }
+        if let Some(config) = announce.filter(Multicast::is_on) {
+            let (announces, warnings) = Sender::start(config);
+            self.announces = Some(announces);
+            self.events
+                .extend(warnings.into_iter().map(NetworkEvent::Unavailable));
+        }
+    }
+
+    /// The time since the node started.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.start.elapsed())
+    }
+
+    /// Waits until there is something to [`Self::receive`], or `until`. Cancelling loses nothing.
+    pub(crate) async fn ready(&mut self, until: Option<Timestamp>) {
+        let own = self.sctp.poll_timeout().map(|at| Timestamp(at.0));
+        let until = until.into_iter().chain(own).chain([self.refresh_at]).min();
+        let deadline = until.map_or(self.start, |until| self.start + until.0);
+        tokio::select! {
+            biased;
+            () = self.sctp.ready() => {}
+            () = self.inbox.ready() => {}
+            () = sleep_until(deadline) => {}
+        }
+    }
+
+    /// Takes what the sockets and the tasks have, for [`Self::poll_arrival`].
+    pub(crate) fn receive(&mut self) {
+        let now = self.now();
+        let events = &mut self.events;
+        self.sctp.receive(sctp_time(now), |peer| {
+            events.push_back(NetworkEvent::Unreachable { peer });
+        });
+        while let Some(found) = self.inbox.take() {
+            self.on_found(now, found);
+        }
+        if self.refresh_at <= now {
+            self.refresh_at = now + INTERFACES_REFRESH;
+            let joined = self.hears.as_mut().map(Listener::join).unwrap_or_default();
+            let sent = self.announces.as_mut().and_then(Sender::refresh);
+            let warnings = joined.into_iter().chain(sent);
+            self.events.extend(warnings.map(NetworkEvent::Unavailable));
+        }
+    }
+
+    /// The next thing that the network brought.
+    pub(crate) fn poll_arrival(&mut self) -> Option<Arrival> {
+        while self.arrivals.is_empty()
+            && let Some((association, event)) = self.sctp.poll_event()
+        {
+            self.on_sctp_event(association, event);
+        }
+        self.arrivals.pop_front()
+    }
+
+    /// The next thing to tell the operator.
+    pub(crate) fn poll_event(&mut self) -> Option<NetworkEvent> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn tell(&mut self, event: NetworkEvent) {
+        self.events.push_back(event);
+    }
+
+    /// Sends all that was queued.
+    pub(crate) fn flush(&mut self) {
+        let now = sctp_time(self.now());
+        self.sctp.flush(now);
+        self.tcp.flush();
+    }
+
+    /// Begins an association with a registrar; [`Arrival::Up`] or [`Arrival::Down`] follows.
+    pub(crate) fn connect(&mut self, registrar: &RegistrarAddress) -> AssociationId {
+        let begun = match registrar.transport {
+            Transport::Tcp => {
+                return self
+                    .tcp
+                    .connect(registrar.addresses.clone(), registrar.port);
+            }
+            Transport::Sctp => self.connect_sctp(
+                &registrar.addresses,
+                registrar.udp_port.unwrap_or(UDP_ENCAPSULATION_PORT),
+                registrar.port,
+            ),
+        };
+        begun.unwrap_or_else(|_| {
+            // A number that is nobody's ends like any other that could not be set up.
+            let association = self.tcp.new_association();
+            self.down(association, DownReason::Unreachable);
+            association
+        })
+    }
+
+    /// Begins an association with whoever is at the first of `addresses` that answers.
+    pub(crate) fn connect_sctp(
+        &mut self,
+        addresses: &[IpAddr],
+        udp_port: u16,
+        sctp_port: u16,
+    ) -> Result<AssociationId, ConnectError> {
+        let udp = addresses.iter().map(|&ip| SocketAddr::new(ip, udp_port));
+        let udp = udp.take(rserpool_sctp::CANDIDATES_MAX).collect();
+        let remote = Remote { udp, sctp_port };
+        let now = sctp_time(self.now());
+        match self.sctp.connect(now, &remote) {
+            Ok(association) => return Ok(association),
+            Err(NoAssociation::Refused(error)) => return Err(error),
+            Err(NoAssociation::AllAssociated) if self.sctp.is_full() => {
+                return Err(ConnectError::TooManyAssociations);
+            }
+            Err(NoAssociation::AllAssociated) => {}
+        }
+        if let Err(error) = self.add_endpoint() {
+            self.events.push_back(NetworkEvent::Unavailable(error));
+            return Err(ConnectError::TooManyAssociations);
+        }
+        match self.sctp.connect(now, &remote) {
+            Ok(association) => Ok(association),
+            Err(NoAssociation::Refused(error)) => Err(error),
+            Err(NoAssociation::AllAssociated) => Err(ConnectError::TooManyAssociations),
+        }
+    }
+
+    fn add_endpoint(&mut self) -> Result<(), NetError> {
+        let (sockets, _) = UdpSockets::bind(&self.addresses, Port::Any)?;
+        let config = rserpool_sctp::Config {
+            listen: false,
+            ..self.sctp.config().clone()
+        };
+        self.sctp.add(config, random_seed()?, sockets);
+        Ok(())
+    }
+
+    /// Queues an ASAP message: `encode` appends its octets.
+    pub(crate) fn send_asap(
+        &mut self,
+        association: AssociationId,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), SendError> {
+        if !is_tcp(association) {
+            let mut data = Vec::new();
+            encode(&mut data);
+            // Rules of ordering are ASAP's own; one stream keeps requests in their order.
+            let outgoing = Outgoing {
+                stream: 0,
+                ppid: ASAP_PPID,
+                unordered: false,
+                data,
+            };
+            return self.send(association, outgoing);
+        }
+        match self.tcp.send(association, encode) {
+            Ok(()) => Ok(()),
+            Err(SendRefused::Gone) => Err(SendError::UnknownAssociation),
+            Err(SendRefused::Shed {
+                peer,
+                waiting_octets,
+            }) => {
+                self.statistics.shed += 1;
+                self.events.push_back(NetworkEvent::Shed {
+                    peer,
+                    waiting_octets,
+                });
+                self.tcp.close(association);
+                self.down(association, DownReason::LocalAbort);
+                Err(SendError::QueueFull)
+            }
+        }
+    }
+
+    /// Queues a message for an SCTP association.
+    pub(crate) fn send(
+        &mut self,
+        association: AssociationId,
+        outgoing: Outgoing,
+    ) -> Result<(), SendError> {
+        let now = sctp_time(self.now());
+        self.sctp.send(now, association, outgoing)
+    }
+
+    /// What an association has not acknowledged yet, in octets.
+    pub(crate) fn send_queue_octets(&self, association: AssociationId) -> usize {
+        self.sctp.send_queue_octets(association)
+    }
+
+    /// Ends an association in good order: what is queued is delivered first.
+    pub(crate) fn close(&mut self, association: AssociationId) {
+        let now = sctp_time(self.now());
+        if is_tcp(association) {
+            self.tcp.close(association);
+            self.down(association, DownReason::Closed);
+        } else {
+            self.sctp.shutdown(now, association);
+        }
+    }
+
+    /// Ends an association at once, or stops setting it up.
+    pub(crate) fn abort(&mut self, association: AssociationId, reason: &str) {
+        if is_tcp(association) {
+            return self.close(association);
+        }
+        let now = sctp_time(self.now());
+        self.sctp.abort(now, association, reason);
+    }
+
+    /// Multicasts to each interface what `octets` makes for it, given its addresses.
+    pub(crate) fn announce(&mut self, octets: impl FnMut(&Interface) -> Vec<u8>) {
+        if let Some(announces) = &mut self.announces {
+            let failed = announces.send(octets);
+            self.events
+                .extend(failed.into_iter().map(NetworkEvent::Unavailable));
+        }
+    }
+
+    /// The address that the peer of an association sees.
+    pub(crate) fn local_addresses_toward(&self, remote: SocketAddr) -> Vec<IpAddr> {
+        let same_family = |at: &&IpAddr| at.is_ipv4() == remote.is_ipv4();
+        let bound: Vec<_> = self.addresses.iter().filter(same_family).copied().collect();
+        if bound.is_empty() {
+            local_address_toward(remote).into_iter().collect()
+        } else {
+            bound
+        }
+    }
+
+    pub(crate) fn peer(&self, association: AssociationId) -> Option<SocketAddr> {
+        self.tcp
+            .peer(association)
+            .or_else(|| self.sctp.remote(association))
+    }
+
+    pub(crate) fn udp_port(&self) -> u16 {
+        self.sctp.udp_port()
+    }
+
+    /// The addresses of the UDP sockets; unspecified where they are bound to all.
+    pub(crate) fn udp_addresses(&self) -> Vec<IpAddr> {
+        self.sctp.udp_addresses().collect()
+    }
+
+    pub(crate) fn tcp_address(&self) -> Option<SocketAddr> {
+        self.tcp_address
+    }
+
+    pub(crate) fn associations(&self) -> usize {
+        self.sctp.associations() + self.tcp.len()
+    }
+
+    pub(crate) fn statistics(&self) -> NetworkStatistics {
+        let (sctp, udp) = self.sctp.statistics();
+        NetworkStatistics {
+            udp,
+            sctp,
+            tcp_connections: self.tcp.len(),
+            lifelines: self.lifelines.len(),
+            ..self.statistics
+        }
+    }
+
+    /// A datagram of a multicast group was no ASAP message.
+    pub(crate) fn on_malformed_announce(&mut self, from: SocketAddr) {
+        self.statistics.malformed_announces += 1;
+        if self.statistics.malformed_announces <= STRANGERS_TOLD_MAX {
+            self.events
+                .push_back(NetworkEvent::MalformedAnnounce { from });
+        }
+    }
+
+    /// A message whose payload protocol has no meaning here.
+    pub(crate) fn on_unexpected_payload_protocol(&mut self, from: AssociationId, ppid: u32) {
+        self.statistics.unexpected_payload_protocol += 1;
+        if self.statistics.unexpected_payload_protocol <= STRANGERS_TOLD_MAX
+            && let Some(peer) = self.peer(from)
+        {
+            self.events
+                .push_back(NetworkEvent::UnexpectedPayloadProtocol { peer, ppid });
+        }
+    }
+
+    /// A control channel message between pool user and pool element that nobody takes.
+    pub(crate) fn on_control_dropped(&mut self) {
+        self.statistics.control_dropped += 1;
+    }
+
+    /// A message found no room.
+    pub(crate) fn on_not_sent(&mut self, to: AssociationId, octets: usize, error: SendError) {
+        // An association that is ending is no news.
+        if error != SendError::UnknownAssociation && error != SendError::NotConnected {
+            let peer = self.peer(to);
+            self.events
+                .push_back(NetworkEvent::NotQueued { peer, octets });
+        }
+    }
+
+    fn on_sctp_event(&mut self, association: AssociationId, event: Event) {
+        match event {
+            Event::Up {
+                remote,
+                sctp_port,
+                accepted,
+                ..
+            } => {
+                if !accepted && let Some(tag) = self.sctp.peer_tag(association) {
+                    self.lifelines.open(association, remote, tag);
+                }
+                let peer = sctp_peer(remote, sctp_port);
+                self.arrivals.push_back(Arrival::Up {
+                    association,
+                    peer,
+                    remote,
+                    accepted,
+                });
+            }
+            // To everybody above, a peer that lost its state is gone, and each number means one
+            // peer: it is told to associate again.
+            Event::Restarted { .. } => self.abort(association, "state was lost: associate again"),
+            Event::Message {
+                stream,
+                ppid,
+                data: octets,
+                ..
+            } => {
+                self.arrivals.push_back(Arrival::Received {
+                    association,
+                    stream,
+                    ppid,
+                    octets,
+                });
+            }
+            // What the peer already sent still arrives; its end follows by itself.
+            Event::ShutdownByPeer { .. } => {}
+            Event::SendFailed {
+                ppid, data: octets, ..
+            } => {
+                self.arrivals.push_back(Arrival::SendFailed {
+                    association,
+                    ppid,
+                    octets,
+                });
+            }
+            Event::Down { reason, .. } => self.down(association, reason),
+        }
+    }
+
+    fn on_found(&mut self, now: Timestamp, found: Found) {
+        match found {
+            Found::TcpAccepted { stream, peer } => match self.tcp.accept(stream, peer) {
+                Ok(association) => self.tcp_up(association, peer, true),
+                Err(event) => self.events.push_back(event),
+            },
+            Found::TcpConnected {
+                association,
+                stream,
+                peer,
+            } => {
+                if self.tcp.connected(association, stream, peer) {
+                    self.tcp_up(association, peer, false);
+                }
+            }
+            Found::TcpConnectFailed { association, error } => {
+                let refused = error.source.kind() == io::ErrorKind::ConnectionRefused;
+                let lost = if refused {
+                    DownReason::Unreachable
+                } else {
+                    DownReason::Lost
+                };
+                self.tcp.close(association);
+                self.down(association, lost);
+            }
+            Found::TcpReceived {
+                association,
+                octets,
+            } => {
+                let ppid = ASAP_PPID;
+                self.arrivals.push_back(Arrival::Received {
+                    association,
+                    stream: 0,
+                    ppid,
+                    octets,
+                });
+            }
+            Found::TcpEnded { association, event } => {
+                self.statistics.shed += u64::from(event.is_some());
+                self.events.extend(event);
+                self.tcp.close(association);
+                self.down(association, DownReason::Closed);
+            }
+            Found::LifelineNamed(named) => {
+                let association = self.sctp.association_by_local_tag(named.tag);
+                self.lifelines.named(named, association);
+            }
+            Found::LifelineEnded { lifeline } => {
+                if let Some(association) = self.lifelines.ended(lifeline)
+                    && let Some(peer) = self.sctp.remote(association)
+                {
+                    self.events.push_back(NetworkEvent::LifelineLost { peer });
+                    self.sctp.probe(sctp_time(now), association);
+                }
+            }
+            Found::Multicast { from, octets } => {
+                self.arrivals.push_back(Arrival::Multicast { from, octets });
+            }
+        }
+    }
+
+    fn tcp_up(&mut self, association: AssociationId, remote: SocketAddr, accepted: bool) {
+        let peer = PeerAddress {
+            transport: Transport::Tcp,
+            addresses: vec![remote.ip()],
+            port: remote.port(),
+            udp_port: None,
+        };
+        self.arrivals.push_back(Arrival::Up {
+            association,
+            peer,
+            remote,
+            accepted,
+        });
+    }
+
+    fn down(&mut self, association: AssociationId, reason: DownReason) {
+        self.lifelines.close(association);
+        self.arrivals.push_back(Arrival::Down {
+            association,
+            reason,
+        });
+    }
+}
+
+pub(crate) fn sctp_time(now: Timestamp) -> rserpool_sctp::Timestamp {
+    rserpool_sctp::Timestamp(now.0)
+}
+
+fn sctp_peer(remote: SocketAddr, sctp_port: u16) -> PeerAddress {
+    PeerAddress {
+        transport: Transport::Sctp,
+        addresses: vec![remote.ip()],
+        port: sctp_port,
+        udp_port: Some(remote.port()).filter(|&port| port != UDP_ENCAPSULATION_PORT),
+    }
+}
+
+/// Listens for pool users at every address; one that fails is one too many, as it was asked for.
+fn listen_for_users(
+    addresses: &[IpAddr],
+    port: Port,
+    inbox: &Rc<Inbox>,
+) -> Result<SocketAddr, NetError> {
+    let mut listening = listeners(addresses, port.first(tcp::ASAP_TCP_PORT));
+    if port == Port::WellKnownIfFree && listening.iter().any(is_in_use) {
+        listening = listeners(addresses, 0);
+    }
+    let mut first = None;
+    for listener in listening {
+        match listener {
+            Ok((listener, at)) => {
+                first = first.or(Some(at));
+                tokio::task::spawn_local(tcp::listen(listener, Rc::clone(inbox)));
+            }
+            // A host without IPv6.
+            Err(error) if addresses.is_empty() && first.is_some() && error.is_missing_family() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let none = || {
+        NetError::new(
+            Operation::ListenTcp,
+            None,
+            io::ErrorKind::AddrNotAvailable.into(),
+        )
+    };
+    first.ok_or_else(none)
+}
+
+fn is_in_use(listening: &Listening) -> bool {
+    listening.as_ref().is_err_and(NetError::is_in_use)
+}
+
+type Listening = Result<(TcpListener, SocketAddr), NetError>;
+
+/// Listeners at each address, or at all of both families; with port 0 all get the first one's.
+fn listeners(addresses: &[IpAddr], mut port: u16) -> Vec<Listening> {
+    let any = [
+        IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    ];
+    let mut listening = Vec::new();
+    for &address in if addresses.is_empty() {
+        &any[..]
+    } else {
+        addresses
+    } {
+        let at = SocketAddr::new(address, port);
+        let listener =
+            listen_at(at).map_err(|error| NetError::new(Operation::ListenTcp, at, error));
+        if let Ok((_, at)) = &listener {
+            port = at.port();
+        }
+        listening.push(listener);
+    }
+    listening
+}
+
+fn listen_at(at: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A registrar that restarts must get its port back while old connections linger.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&at.into())?;
+    socket.listen(LISTEN_BACKLOG)?;
+    let listener = TcpListener::from_std(socket.into())?;
+    let at = listener.local_addr()?;
+    Ok((listener, at))
+}
+
+/// 32 octets of the system's randomness.
+fn random_seed() -> Result<[u8; 32], NetError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)
+        .map_err(|error| NetError::new(Operation::Randomness, None, error.into()))?;
+    Ok(seed)
+}
+
+/// A seed for a machine.
+pub(crate) fn random_u64() -> Result<u64, NetError> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed)
+        .map_err(|error| NetError::new(Operation::Randomness, None, error.into()))?;
+    Ok(u64::from_ne_bytes(seed))
+}

@@ -1,0 +1,213 @@
+//! A node's thread, and the handle by which an application talks to it.
+//!
+//! An SCTP endpoint stays on one thread; so each registrar, pool element or pool user has a thread
+//! with a runtime of its own, and works the same under any runtime of the application.
+
+use crate::driver::{Commands, Driver, Role, Shared};
+use crate::error::{NetError, Operation};
+use crate::event::NetworkEvent;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// Commands of an application that its node has not taken yet; who sends more waits.
+const COMMANDS_MAX: usize = 1024;
+
+/// Events kept for a subscriber that is slow. What it misses is counted.
+const EVENTS_MAX: usize = 1024;
+
+/// The stack of a node's thread: its buffers are on the heap.
+const STACK_OCTETS: usize = 512 << 10;
+
+/// Something that happened at a node: at its machine (`E`) or its transport.
+#[derive(Clone, Debug)]
+pub enum NodeEvent<E> {
+    /// What the protocol machine tells.
+    Machine(E),
+    /// What the transport tells.
+    Network(NetworkEvent),
+}
+
+/// The sending half of a node's event stream.
+pub(crate) struct Events<E>(broadcast::Sender<NodeEvent<E>>);
+
+impl<E: Clone> Events<E> {
+    pub(crate) fn tell(&self, event: NodeEvent<E>) {
+        // Nobody listening is no fault.
+        let _ = self.0.send(event);
+    }
+
+    pub(crate) fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// The events of a node, from when it was subscribed to. Bounded: who reads slowly misses some.
+#[derive(Debug)]
+pub struct EventReceiver<E> {
+    receiver: broadcast::Receiver<NodeEvent<E>>,
+    missed: u64,
+}
+
+impl<E: Clone> EventReceiver<E> {
+    /// The next event; `None` when the node has ended. Cancelling loses nothing.
+    pub async fn recv(&mut self) -> Option<NodeEvent<E>> {
+        loop {
+            match self.receiver.recv().await {
+                Ok(event) => return Some(event),
+                Err(broadcast::error::RecvError::Lagged(missed)) => self.missed += missed,
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// How many events were lost because this receiver read too slowly.
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+}
+
+/// An application's handle of a node. Dropping it ends the node in good order, in its own thread.
+#[derive(Debug)]
+pub(crate) struct Node<C, E> {
+    commands: mpsc::Sender<C>,
+    events: broadcast::WeakSender<NodeEvent<E>>,
+    /// Made before the node started, so that its first events are seen.
+    first_events: Mutex<Option<EventReceiver<E>>>,
+    finished: watch::Receiver<()>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Tells the thread that it was abandoned, by being dropped.
+    _alive: oneshot::Sender<()>,
+}
+
+impl<C: Send + 'static, E: Clone + Send + 'static> Node<C, E> {
+    /// Starts a thread, builds the node there, and says how that went. `build` gets the event
+    /// stream; what it returns besides the node is for the application.
+    pub(crate) async fn start<R, T>(
+        name: String,
+        build: impl FnOnce(Events<E>) -> Result<(R, Shared, DataReceiver, T), NetError> + Send + 'static,
+    ) -> Result<(Self, T), NetError>
+    where
+        R: Role<Command = C> + 'static,
+        T: Send + 'static,
+    {
+        let (commands, role_commands) = mpsc::channel(COMMANDS_MAX);
+        let (events, receiver) = broadcast::channel(EVENTS_MAX);
+        let (alive, abandoned) = oneshot::channel();
+        let (finish, finished) = watch::channel(());
+        let (started, start) = oneshot::channel();
+        let weak = events.downgrade();
+        let events = Events(events);
+        let run = move || {
+            let _finish = finish;
+            let failed = |error| NetError::new(Operation::StartThread, None, error);
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default());
+            let runtime = match runtime.map_err(failed) {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            runtime.block_on(async move {
+                match build(events.clone()) {
+                    Ok((role, node, data, told)) => {
+                        let commands = Commands {
+                            role: role_commands,
+                            data,
+                            abandoned,
+                        };
+                        let tell = move |event| events.tell(NodeEvent::Network(event));
+                        let driver = Driver {
+                            role,
+                            node,
+                            tell: Box::new(tell),
+                        };
+                        if started.send(Ok(told)).is_ok() {
+                            driver.run(commands).await;
+                        }
+                    }
+                    Err(error) => drop(started.send(Err(error))),
+                }
+            });
+        };
+        let failed = |error| NetError::new(Operation::StartThread, None, error);
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .stack_size(STACK_OCTETS);
+        let thread = thread.spawn(run).map_err(failed)?;
+        // Dropped by the thread only if it panicked, which is told on standard error.
+        let gone = || failed(std::io::ErrorKind::Other.into());
+        let told = start.await.map_err(|_| gone())??;
+        let first_events = EventReceiver {
+            receiver,
+            missed: 0,
+        };
+        let node = Self {
+            commands,
+            events: weak,
+            first_events: Mutex::new(Some(first_events)),
+            finished,
+            thread: Mutex::new(Some(thread)),
+            _alive: alive,
+        };
+        Ok((node, told))
+    }
+
+    /// A subscription to the events; the first one has them from the start.
+    pub(crate) fn events(&self) -> EventReceiver<E> {
+        let mut first = self
+            .first_events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        first.take().unwrap_or_else(|| {
+            // After the end of the node: a stream that has ended too.
+            let ended = || broadcast::channel(1).1;
+            let receiver = self
+                .events
+                .upgrade()
+                .map_or_else(ended, |events| events.subscribe());
+            EventReceiver {
+                receiver,
+                missed: 0,
+            }
+        })
+    }
+
+    pub(crate) fn commands(&self) -> &mpsc::Sender<C> {
+        &self.commands
+    }
+
+    /// Sends a command that has an answer; `None` if the node has ended.
+    pub(crate) async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> C) -> Option<T> {
+        ask(&self.commands, command).await
+    }
+
+    /// Waits until the node's thread has ended.
+    pub(crate) async fn finished(&self) {
+        let mut finished = self.finished.clone();
+        while finished.changed().await.is_ok() {}
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            // It has nothing left to do. A panic has been told on standard error.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Sends a command that has an answer; `None` if the node has ended.
+pub(crate) async fn ask<C, T>(
+    commands: &mpsc::Sender<C>,
+    command: impl FnOnce(oneshot::Sender<T>) -> C,
+) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    commands.send(command(reply)).await.ok()?;
+    answer.await.ok()
+}
+
+/// Where the commands of the data associations come from.
+pub(crate) type DataReceiver = mpsc::UnboundedReceiver<crate::connection::DataCommand>;

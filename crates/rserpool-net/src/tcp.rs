@@ -1,0 +1,422 @@
+//! ASAP over TCP for pool users (RFC 5352 §1.5; port 3863): a stream of messages, each framed by
+//! its own header. To the core a TCP connection is an association like any other.
+//!
+//! Knows frames, not messages.
+
+use crate::error::{NetError, Operation};
+use crate::event::NetworkEvent;
+use crate::framing::Framing;
+use crate::inbox::{Found, Inbox};
+use rserpool_core::AssociationId;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// The TCP port of registrars (IANA: asap-tcp).
+pub const ASAP_TCP_PORT: u16 = 3863;
+
+/// TCP connections open at once. Each holds a descriptor and about 1 KiB.
+const CONNECTIONS_MAX: usize = 8192;
+
+/// Connections that have not yet sent a message: a flood of idle ones must leave room for users.
+const SILENT_CONNECTIONS_MAX: usize = 1024;
+
+/// A connection must send its first message within this time.
+const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A user that takes nothing of what waits for it for this long does not read.
+const STALLED_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What may wait for a user before it is shed: sixteen of the largest messages.
+const WRITE_QUEUE_OCTETS_MAX: usize = 1 << 20;
+
+/// With this much waiting, nothing more is read from the user: its requests wait in its own kernel.
+const WRITE_QUEUE_OCTETS_HIGH: usize = 64 << 10;
+
+/// Octets read from one connection before others get their turn.
+const READ_OCTETS: usize = 16 << 10;
+
+/// One address of a registrar gets this long before the next is tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Pause after `accept` failed: descriptors are short, and come back.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Sets TCP associations apart from those over SCTP, which count from zero.
+const TCP_ASSOCIATIONS: u64 = 1 << 63;
+
+/// Whether an association is a TCP connection.
+pub(crate) fn is_tcp(association: AssociationId) -> bool {
+    association.0 & TCP_ASSOCIATIONS != 0
+}
+
+/// All TCP connections of a node.
+pub(crate) struct TcpConnections {
+    inbox: Rc<Inbox>,
+    next: u64,
+    connections: BTreeMap<AssociationId, Rc<Connection>>,
+    connecting: BTreeSet<AssociationId>,
+    /// Connections with something new to write.
+    unflushed: Vec<AssociationId>,
+    silent: Rc<Cell<usize>>,
+}
+
+impl TcpConnections {
+    pub(crate) fn new(inbox: &Rc<Inbox>) -> Self {
+        Self {
+            inbox: Rc::clone(inbox),
+            next: TCP_ASSOCIATIONS,
+            connections: BTreeMap::new(),
+            connecting: BTreeSet::new(),
+            unflushed: Vec::new(),
+            silent: Rc::default(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(crate) fn peer(&self, association: AssociationId) -> Option<SocketAddr> {
+        Some(self.connections.get(&association)?.peer)
+    }
+
+    /// Takes a connection that somebody opened, unless there are too many.
+    pub(crate) fn accept(
+        &mut self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<AssociationId, NetworkEvent> {
+        let refused = |limit| Err(NetworkEvent::TooManyConnections { peer, limit });
+        if self.connections.len() >= CONNECTIONS_MAX {
+            return refused(CONNECTIONS_MAX);
+        }
+        if self.silent.get() >= SILENT_CONNECTIONS_MAX {
+            return refused(SILENT_CONNECTIONS_MAX);
+        }
+        let association = self.new_association();
+        self.start(association, stream, peer, Some(Silent::new(&self.silent)));
+        Ok(association)
+    }
+
+    /// Opens a connection to the first of `addresses` that answers; the inbox tells the outcome.
+    pub(crate) fn connect(&mut self, addresses: Vec<IpAddr>, port: u16) -> AssociationId {
+        let association = self.new_association();
+        self.connecting.insert(association);
+        let inbox = Rc::clone(&self.inbox);
+        tokio::task::spawn_local(async move {
+            inbox
+                .put(connect_first(association, &addresses, port).await)
+                .await;
+        });
+        association
+    }
+
+    /// Goes on with a connection that [`Self::connect`] opened; false if it is no longer wanted.
+    pub(crate) fn connected(
+        &mut self,
+        association: AssociationId,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> bool {
+        let is_wanted = self.connecting.remove(&association);
+        if is_wanted {
+            self.start(association, stream, peer, None);
+        }
+        is_wanted
+    }
+
+    /// Queues a message: `encode` appends it. Written by [`Self::flush`].
+    ///
+    /// # Errors
+    /// The connection is gone, or was shed because too much waits for it.
+    pub(crate) fn send(
+        &mut self,
+        association: AssociationId,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), SendRefused> {
+        let connection = self
+            .connections
+            .get(&association)
+            .ok_or(SendRefused::Gone)?;
+        let mut waiting = connection.waiting.borrow_mut();
+        if waiting.len() > WRITE_QUEUE_OCTETS_MAX {
+            let peer = connection.peer;
+            return Err(SendRefused::Shed {
+                peer,
+                waiting_octets: waiting.len(),
+            });
+        }
+        encode(&mut waiting.octets);
+        if !connection.is_unflushed.replace(true) {
+            self.unflushed.push(association);
+        }
+        Ok(())
+    }
+
+    /// Writes what the connections take at once; their tasks write the rest.
+    pub(crate) fn flush(&mut self) {
+        for association in self.unflushed.drain(..) {
+            let Some(connection) = self.connections.get(&association) else {
+                continue;
+            };
+            connection.is_unflushed.set(false);
+            // An error ends the task's next read or write, which reports it.
+            if !matches!(connection.write(), Ok(true)) {
+                connection.wake.notify_one();
+            }
+        }
+    }
+
+    /// Ends a connection; what it does not take at once is lost.
+    pub(crate) fn close(&mut self, association: AssociationId) {
+        self.connecting.remove(&association);
+        if let Some(connection) = self.connections.remove(&association) {
+            let _ = connection.write();
+            connection.is_closing.set(true);
+            connection.wake.notify_one();
+        }
+    }
+
+    /// A number that no association has had.
+    pub(crate) fn new_association(&mut self) -> AssociationId {
+        self.next += 1;
+        AssociationId(self.next)
+    }
+
+    fn start(
+        &mut self,
+        association: AssociationId,
+        stream: TcpStream,
+        peer: SocketAddr,
+        silent: Option<Silent>,
+    ) {
+        // Requests and answers are small and somebody waits for each.
+        let _ = stream.set_nodelay(true);
+        let connection = Rc::new(Connection {
+            stream,
+            peer,
+            waiting: RefCell::default(),
+            is_unflushed: Cell::new(false),
+            is_closing: Cell::new(false),
+            wake: Notify::new(),
+        });
+        self.connections.insert(association, Rc::clone(&connection));
+        let inbox = Rc::clone(&self.inbox);
+        tokio::task::spawn_local(async move {
+            let event = serve(&connection, association, &inbox, silent).await;
+            if !connection.is_closing.get() {
+                inbox.put(Found::TcpEnded { association, event }).await;
+            }
+        });
+    }
+}
+
+/// Why a message was not queued.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SendRefused {
+    Gone,
+    Shed {
+        peer: SocketAddr,
+        waiting_octets: usize,
+    },
+}
+
+/// Accepts connections until the node ends.
+pub(crate) async fn listen(listener: TcpListener, inbox: Rc<Inbox>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => inbox.put(Found::TcpAccepted { stream, peer }).await,
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    waiting: RefCell<WriteQueue>,
+    is_unflushed: Cell<bool>,
+    is_closing: Cell<bool>,
+    /// Something is left to write, or the connection is closing.
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct WriteQueue {
+    octets: Vec<u8>,
+    written: usize,
+}
+
+impl WriteQueue {
+    fn len(&self) -> usize {
+        self.octets.len() - self.written
+    }
+}
+
+impl Connection {
+    /// Writes what the socket takes; whether that was all.
+    fn write(&self) -> io::Result<bool> {
+        let mut waiting = self.waiting.borrow_mut();
+        while waiting.len() > 0 {
+            match self.stream.try_write(&waiting.octets[waiting.written..]) {
+                Ok(len) => waiting.written += len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let written = std::mem::take(&mut waiting.written);
+                    waiting.octets.drain(..written);
+                    return Ok(false);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        waiting.written = 0;
+        waiting.octets.clear();
+        // An idle connection keeps no large buffer.
+        waiting.octets.shrink_to(READ_OCTETS);
+        Ok(true)
+    }
+}
+
+/// Reads and writes until the connection ends; says why, if it did not end by itself.
+async fn serve(
+    connection: &Connection,
+    association: AssociationId,
+    inbox: &Inbox,
+    mut silent: Option<Silent>,
+) -> Option<NetworkEvent> {
+    let peer = connection.peer;
+    let mut framing = Framing::default();
+    let mut first_message_until = silent
+        .as_ref()
+        .map(|_| Instant::now() + FIRST_MESSAGE_TIMEOUT);
+    let mut stalled_until = None;
+    let mut waited = 0;
+    loop {
+        let waiting = connection.waiting.borrow().len();
+        if waiting == 0 {
+            stalled_until = None;
+        } else if stalled_until.is_none() || waiting < waited {
+            stalled_until = Some(Instant::now() + STALLED_TIMEOUT);
+        }
+        waited = waiting;
+        tokio::select! {
+            ready = connection.stream.ready(interest(waiting)) => {
+                ready.ok()?;
+            }
+            () = connection.wake.notified() => {}
+            () = until(stalled_until) => {
+                return Some(NetworkEvent::Shed { peer, waiting_octets: waiting });
+            }
+            () = until(first_message_until) => return Some(NetworkEvent::Idle { peer }),
+        }
+        if connection.is_closing.get() {
+            return None;
+        }
+        connection.write().ok()?;
+        if connection.waiting.borrow().len() > WRITE_QUEUE_OCTETS_HIGH {
+            continue;
+        }
+        match read(connection, association, inbox, &mut framing).await {
+            Ok(0) => {}
+            Ok(_) => (silent, first_message_until) = (None, None),
+            Err(ReadEnd::Closed) => return None,
+            Err(ReadEnd::BrokenFraming) => return Some(NetworkEvent::BrokenFraming { peer }),
+        }
+    }
+}
+
+fn interest(waiting: usize) -> Interest {
+    match waiting {
+        0 => Interest::READABLE,
+        1..=WRITE_QUEUE_OCTETS_HIGH => Interest::READABLE | Interest::WRITABLE,
+        _ => Interest::WRITABLE,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+enum ReadEnd {
+    Closed,
+    BrokenFraming,
+}
+
+/// Reads once; how many messages that completed.
+async fn read(
+    connection: &Connection,
+    association: AssociationId,
+    inbox: &Inbox,
+    framing: &mut Framing,
+) -> Result<usize, ReadEnd> {
+    let mut found = Vec::new();
+    {
+        let mut buffer = [0; READ_OCTETS];
+        let len = match connection.stream.try_read(&mut buffer) {
+            Ok(0) => return Err(ReadEnd::Closed),
+            Ok(len) => len,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+            Err(_) => return Err(ReadEnd::Closed),
+        };
+        let fed = framing.feed(&buffer[..len], |message| found.push(message.to_vec()));
+        fed.map_err(|_| ReadEnd::BrokenFraming)?;
+    }
+    let count = found.len();
+    for octets in found {
+        inbox
+            .put(Found::TcpReceived {
+                association,
+                octets,
+            })
+            .await;
+    }
+    Ok(count)
+}
+
+async fn connect_first(association: AssociationId, addresses: &[IpAddr], port: u16) -> Found {
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    let mut last = None;
+    for &address in addresses {
+        let peer = SocketAddr::new(address, port);
+        last = Some(peer);
+        match timeout(CONNECT_TIMEOUT, TcpStream::connect(peer)).await {
+            Ok(Ok(stream)) => {
+                return Found::TcpConnected {
+                    association,
+                    stream,
+                    peer,
+                };
+            }
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    let error = NetError::new(Operation::ConnectTcp, last, failure);
+    Found::TcpConnectFailed { association, error }
+}
+
+/// Counts the connections that have sent no message yet.
+struct Silent(Rc<Cell<usize>>);
+
+impl Silent {
+    fn new(count: &Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Self(Rc::clone(count))
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
