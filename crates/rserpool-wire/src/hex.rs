@@ -57,3 +57,16 @@ pub(crate) fn is_plain_text(text: &str) -> bool {
     };
     !text.is_empty() && !text.chars().any(|c| c.is_control() || hidden(c))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn octets_are_cut() {
+        assert_eq!(Hex::line(&[0, 255]).to_string(), "00ff");
+        assert_eq!(Hex::up_to(&[1, 2, 3], 2).to_string(), "0102… (3 octets)");
+        assert_eq!(Hex::line(&[]).to_string(), "-");
+    }
+}

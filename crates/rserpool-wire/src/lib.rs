@@ -37,7 +37,7 @@ pub use identifier::{RegistrarId, RegistrationLife};
 pub use message::{MESSAGE_OCTETS_MAX, message_octets};
 pub use parameter::{
     ADDRESSES_MAX, CAUSE_INFORMATION_OCTETS_MAX, COOKIE_OCTETS_MAX, ERROR_CAUSES_MAX,
-    OPAQUE_TRANSPORT_OCTETS_MAX, POLICY_DATA_OCTETS_MAX, POOL_HANDLE_OCTETS_MAX, PoolElementId,
-    PoolHandle,
+    OPAQUE_TRANSPORT_OCTETS_MAX, POLICY_DATA_OCTETS_MAX, POOL_ELEMENT_OCTETS_MAX,
+    POOL_HANDLE_OCTETS_MAX, PoolElementId, PoolHandle,
 };
 pub(crate) use unrecognized::Action;

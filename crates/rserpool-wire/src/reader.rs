@@ -114,6 +114,11 @@ impl<'a> Reader<'a> {
         parameter.ok_or_else(|| self.fault(DecodeErrorKind::MissingParameter(kind)))
     }
 
+    /// Where this reader is in the message.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// How many octets are left.
     pub(crate) fn len(&self) -> usize {
         self.octets.len()
@@ -189,6 +194,11 @@ impl<'a> Parameter<'a> {
     /// Type, length and value.
     pub(crate) fn octets(&self) -> &'a [u8] {
         self.octets
+    }
+
+    /// Where this parameter starts in the message.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
     }
 
     /// Something is wrong with this parameter as a whole.

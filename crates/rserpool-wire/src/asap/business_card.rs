@@ -33,6 +33,8 @@ pub struct BusinessCard {
 }
 
 impl BusinessCard {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_BUSINESS_CARD";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x0d;
 
@@ -70,7 +72,8 @@ impl BusinessCard {
 
 impl fmt::Display for BusinessCard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ASAP_BUSINESS_CARD pool {}", self.pool_handle)?;
+        let name = Self::NAME;
+        write!(f, "{name} pool {}", self.pool_handle)?;
         self.pool_elements
             .iter()
             .try_for_each(|element| write!(f, ", {element}"))

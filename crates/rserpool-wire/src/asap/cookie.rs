@@ -26,6 +26,8 @@ pub struct Cookie {
 }
 
 impl Cookie {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_COOKIE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x0b;
 
@@ -55,7 +57,8 @@ impl Cookie {
 
 impl fmt::Display for Cookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ASAP_COOKIE {}", self.cookie)
+        let name = Self::NAME;
+        write!(f, "{name} {}", self.cookie)
     }
 }
 

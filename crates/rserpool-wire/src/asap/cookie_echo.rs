@@ -26,6 +26,8 @@ pub struct CookieEcho {
 }
 
 impl CookieEcho {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_COOKIE_ECHO";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x0c;
 
@@ -55,7 +57,8 @@ impl CookieEcho {
 
 impl fmt::Display for CookieEcho {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ASAP_COOKIE_ECHO {}", self.cookie)
+        let name = Self::NAME;
+        write!(f, "{name} {}", self.cookie)
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Deregistration {
 }
 
 impl Deregistration {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_DEREGISTRATION";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x02;
 
@@ -58,9 +60,10 @@ impl Deregistration {
 
 impl fmt::Display for Deregistration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAME;
         write!(
             f,
-            "ASAP_DEREGISTRATION pool {} pe {}",
+            "{name} pool {} pe {}",
             self.pool_handle, self.pool_element
         )
     }

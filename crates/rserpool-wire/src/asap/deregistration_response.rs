@@ -37,6 +37,8 @@ pub struct DeregistrationResponse {
 }
 
 impl DeregistrationResponse {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_DEREGISTRATION_RESPONSE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x04;
 
@@ -65,7 +67,8 @@ impl DeregistrationResponse {
 impl fmt::Display for DeregistrationResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (handle, id) = (&self.pool_handle, self.pool_element);
-        write!(f, "ASAP_DEREGISTRATION_RESPONSE pool {handle} pe {id} ")?;
+        let name = Self::NAME;
+        write!(f, "{name} pool {handle} pe {id} ")?;
         match &self.error {
             None => f.write_str("done"),
             Some(error) => write!(f, "rejected: {error}"),

@@ -37,6 +37,8 @@ pub struct EndpointKeepAlive {
 }
 
 impl EndpointKeepAlive {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_ENDPOINT_KEEP_ALIVE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x07;
     /// H: the sender wants to be the home registrar.
@@ -82,10 +84,8 @@ impl EndpointKeepAlive {
 impl fmt::Display for EndpointKeepAlive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (registrar, handle) = (self.registrar, &self.pool_handle);
-        write!(
-            f,
-            "ASAP_ENDPOINT_KEEP_ALIVE registrar {registrar} pool {handle}"
-        )?;
+        let name = Self::NAME;
+        write!(f, "{name} registrar {registrar} pool {handle}")?;
         if let Some(id) = self.pool_element {
             write!(f, " pe {id}")?;
         }

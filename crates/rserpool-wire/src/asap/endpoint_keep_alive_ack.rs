@@ -33,6 +33,8 @@ pub struct EndpointKeepAliveAck {
 }
 
 impl EndpointKeepAliveAck {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_ENDPOINT_KEEP_ALIVE_ACK";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x08;
 
@@ -58,9 +60,10 @@ impl EndpointKeepAliveAck {
 
 impl fmt::Display for EndpointKeepAliveAck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAME;
         write!(
             f,
-            "ASAP_ENDPOINT_KEEP_ALIVE_ACK pool {} pe {}",
+            "{name} pool {} pe {}",
             self.pool_handle, self.pool_element
         )
     }

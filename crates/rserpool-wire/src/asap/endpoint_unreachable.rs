@@ -33,6 +33,8 @@ pub struct EndpointUnreachable {
 }
 
 impl EndpointUnreachable {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_ENDPOINT_UNREACHABLE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x09;
 
@@ -58,9 +60,10 @@ impl EndpointUnreachable {
 
 impl fmt::Display for EndpointUnreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAME;
         write!(
             f,
-            "ASAP_ENDPOINT_UNREACHABLE pool {} pe {}",
+            "{name} pool {} pe {}",
             self.pool_handle, self.pool_element
         )
     }

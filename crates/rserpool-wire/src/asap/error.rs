@@ -26,6 +26,8 @@ pub struct Error {
 }
 
 impl Error {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_ERROR";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x0e;
 
@@ -55,7 +57,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ASAP_ERROR {}", self.error)
+        let name = Self::NAME;
+        write!(f, "{name} {}", self.error)
     }
 }
 

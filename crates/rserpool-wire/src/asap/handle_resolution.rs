@@ -35,6 +35,8 @@ pub struct HandleResolution {
 }
 
 impl HandleResolution {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_HANDLE_RESOLUTION";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x05;
     /// S: subscribe.
@@ -76,7 +78,8 @@ impl HandleResolution {
 
 impl fmt::Display for HandleResolution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ASAP_HANDLE_RESOLUTION pool {}", self.pool_handle)?;
+        let name = Self::NAME;
+        write!(f, "{name} pool {}", self.pool_handle)?;
         if let Some(items) = self.items {
             write!(f, " items {items}")?;
         }

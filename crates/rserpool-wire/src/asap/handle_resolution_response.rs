@@ -48,6 +48,8 @@ pub struct Resolution {
 }
 
 impl HandleResolutionResponse {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_HANDLE_RESOLUTION_RESPONSE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x06;
     /// A: updates are accepted.
@@ -131,11 +133,8 @@ impl HandleResolutionResponse {
 
 impl fmt::Display for HandleResolutionResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ASAP_HANDLE_RESOLUTION_RESPONSE pool {} ",
-            self.pool_handle
-        )?;
+        let name = Self::NAME;
+        write!(f, "{name} pool {} ", self.pool_handle)?;
         match &self.result {
             Ok(resolution) => resolution.fmt(f)?,
             Err(error) => write!(f, "failed: {error}")?,

@@ -31,6 +31,8 @@ pub struct Registration {
 }
 
 impl Registration {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_REGISTRATION";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x01;
 
@@ -68,11 +70,8 @@ impl Registration {
 
 impl fmt::Display for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ASAP_REGISTRATION pool {} {}",
-            self.pool_handle, self.pool_element
-        )
+        let name = Self::NAME;
+        write!(f, "{name} pool {} {}", self.pool_handle, self.pool_element)
     }
 }
 

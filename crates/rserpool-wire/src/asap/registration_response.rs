@@ -36,6 +36,8 @@ pub struct RegistrationResponse {
 }
 
 impl RegistrationResponse {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_REGISTRATION_RESPONSE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x03;
     /// R: rejected.
@@ -71,7 +73,8 @@ impl RegistrationResponse {
 impl fmt::Display for RegistrationResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (handle, id) = (&self.pool_handle, self.pool_element);
-        write!(f, "ASAP_REGISTRATION_RESPONSE pool {handle} pe {id} ")?;
+        let name = Self::NAME;
+        write!(f, "{name} pool {handle} pe {id} ")?;
         match &self.result {
             Ok(None) => f.write_str("granted"),
             Ok(Some(warning)) => write!(f, "granted with warning: {warning}"),

@@ -51,6 +51,8 @@ pub enum AnnouncedTransport {
 }
 
 impl ServerAnnounce {
+    /// The name in the RFC.
+    pub const NAME: &str = "ASAP_SERVER_ANNOUNCE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x0a;
 
@@ -105,7 +107,8 @@ impl ServerAnnounce {
 
 impl fmt::Display for ServerAnnounce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ASAP_SERVER_ANNOUNCE registrar {}", self.registrar)?;
+        let name = Self::NAME;
+        write!(f, "{name} registrar {}", self.registrar)?;
         for transport in &self.transports {
             write!(f, " {transport}")?;
         }

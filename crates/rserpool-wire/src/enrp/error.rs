@@ -36,6 +36,8 @@ pub struct Error {
 }
 
 impl Error {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_ERROR";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x0a;
 
@@ -78,7 +80,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ENRP_ERROR {} {}", self.route(), self.error)
+        let name = Self::NAME;
+        write!(f, "{name} {} {}", self.route(), self.error)
     }
 }
 

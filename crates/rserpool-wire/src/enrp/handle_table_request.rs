@@ -33,6 +33,8 @@ pub struct HandleTableRequest {
 }
 
 impl HandleTableRequest {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_HANDLE_TABLE_REQUEST";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x02;
     /// W: own children only.
@@ -71,7 +73,8 @@ impl HandleTableRequest {
 
 impl fmt::Display for HandleTableRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ENRP_HANDLE_TABLE_REQUEST {}", self.route())?;
+        let name = Self::NAME;
+        write!(f, "{name} {}", self.route())?;
         if self.own_children_only {
             f.write_str(" [W]")?;
         }

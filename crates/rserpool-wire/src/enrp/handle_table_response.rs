@@ -72,6 +72,8 @@ pub struct PoolEntry {
 pub struct Rejected;
 
 impl HandleTableResponse {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_HANDLE_TABLE_RESPONSE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x03;
     /// R: rejected.
@@ -182,7 +184,8 @@ impl PoolEntry {
 
 impl fmt::Display for HandleTableResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ENRP_HANDLE_TABLE_RESPONSE {} ", self.route())?;
+        let name = Self::NAME;
+        write!(f, "{name} {} ", self.route())?;
         match &self.result {
             Ok(table) => table.fmt(f),
             Err(rejected) => rejected.fmt(f),

@@ -53,6 +53,8 @@ pub enum UpdateAction {
 }
 
 impl HandleUpdate {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_HANDLE_UPDATE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x04;
 
@@ -129,10 +131,8 @@ impl fmt::Display for HandleUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (route, action) = (self.route(), self.action);
         let (handle, element) = (&self.pool_handle, &self.pool_element);
-        write!(
-            f,
-            "ENRP_HANDLE_UPDATE {route} {action} pool {handle} {element}"
-        )
+        let name = Self::NAME;
+        write!(f, "{name} {route} {action} pool {handle} {element}")
     }
 }
 

@@ -35,6 +35,8 @@ pub struct InitTakeover {
 }
 
 impl InitTakeover {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_INIT_TAKEOVER";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x07;
 
@@ -70,12 +72,8 @@ impl InitTakeover {
 
 impl fmt::Display for InitTakeover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ENRP_INIT_TAKEOVER {} target {}",
-            self.route(),
-            self.target
-        )
+        let name = Self::NAME;
+        write!(f, "{name} {} target {}", self.route(), self.target)
     }
 }
 

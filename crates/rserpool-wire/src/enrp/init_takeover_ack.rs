@@ -35,6 +35,8 @@ pub struct InitTakeoverAck {
 }
 
 impl InitTakeoverAck {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_INIT_TAKEOVER_ACK";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x08;
 
@@ -70,12 +72,8 @@ impl InitTakeoverAck {
 
 impl fmt::Display for InitTakeoverAck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ENRP_INIT_TAKEOVER_ACK {} target {}",
-            self.route(),
-            self.target
-        )
+        let name = Self::NAME;
+        write!(f, "{name} {} target {}", self.route(), self.target)
     }
 }
 

@@ -31,6 +31,8 @@ pub struct ListRequest {
 }
 
 impl ListRequest {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_LIST_REQUEST";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x05;
 
@@ -61,7 +63,8 @@ impl ListRequest {
 
 impl fmt::Display for ListRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ENRP_LIST_REQUEST {}", self.route())
+        let name = Self::NAME;
+        write!(f, "{name} {}", self.route())
     }
 }
 

@@ -38,6 +38,8 @@ pub struct ListResponse {
 }
 
 impl ListResponse {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_LIST_RESPONSE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x06;
     /// R: rejected.
@@ -95,7 +97,8 @@ impl ListResponse {
 
 impl fmt::Display for ListResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ENRP_LIST_RESPONSE {} ", self.route())?;
+        let name = Self::NAME;
+        write!(f, "{name} {} ", self.route())?;
         match &self.result {
             Ok(registrars) => {
                 write!(f, "{} registrars", registrars.len())?;

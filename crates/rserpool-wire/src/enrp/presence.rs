@@ -44,6 +44,8 @@ pub struct Presence {
 }
 
 impl Presence {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_PRESENCE";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x01;
     /// Reply required.
@@ -102,7 +104,8 @@ impl Presence {
 
 impl fmt::Display for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ENRP_PRESENCE {}", self.route())?;
+        let name = Self::NAME;
+        write!(f, "{name} {}", self.route())?;
         if let Some(checksum) = self.checksum {
             write!(f, " checksum {checksum}")?;
         }

@@ -35,6 +35,8 @@ pub struct TakeoverServer {
 }
 
 impl TakeoverServer {
+    /// The name in the RFC.
+    pub const NAME: &str = "ENRP_TAKEOVER_SERVER";
     /// The number in the Message Type field.
     pub const TYPE: u8 = 0x09;
 
@@ -70,12 +72,8 @@ impl TakeoverServer {
 
 impl fmt::Display for TakeoverServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ENRP_TAKEOVER_SERVER {} target {}",
-            self.route(),
-            self.target
-        )
+        let name = Self::NAME;
+        write!(f, "{name} {} target {}", self.route(), self.target)
     }
 }
 

@@ -45,3 +45,24 @@ impl fmt::Display for Cookie {
         write!(f, "{} octets {}", self.0.len(), Hex::line(&self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asap;
+    use alloc::vec;
+
+    #[test]
+    fn the_longest_fills_a_message_and_more_is_cut() {
+        let echo = |octets: usize| {
+            asap::Message::from(asap::CookieEcho {
+                cookie: Cookie(vec![7; octets]),
+            })
+        };
+        let longest = echo(COOKIE_OCTETS_MAX).encode();
+        assert_eq!(longest.len(), 65_532);
+        assert_eq!(echo(COOKIE_OCTETS_MAX + 1).encode(), longest);
+        let decoded = asap::Message::decode(&longest).unwrap();
+        assert_eq!(decoded.message, echo(COOKIE_OCTETS_MAX));
+    }
+}

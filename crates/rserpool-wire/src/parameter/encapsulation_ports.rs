@@ -74,3 +74,45 @@ impl fmt::Display for EncapsulationPorts {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+
+    fn read(digits: &str) -> Option<EncapsulationPorts> {
+        read_parameter(digits, |parameter, _| {
+            EncapsulationPorts::read(parameter).map_err(|fault| fault.error.kind)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn octets_and_value() {
+        let ports = EncapsulationPorts {
+            user: NonZeroU16::new(9900),
+            asap: NonZeroU16::new(9901),
+        };
+        assert_eq!(written(|w| ports.write(w)), hex("98990008 26ac26ad"));
+        assert_eq!(read("98990008 26ac26ad"), Some(ports));
+        assert_eq!(ports.to_string(), " udp 9900 asap-udp 9901");
+        assert_eq!(
+            read("98990008 00000000"),
+            Some(EncapsulationPorts::default())
+        );
+    }
+
+    #[test]
+    fn nothing_to_tell() {
+        let none = EncapsulationPorts::default();
+        assert_eq!(written(|w| none.write(w)), []);
+        assert_eq!(none.to_string(), "");
+    }
+
+    #[test]
+    fn another_length_is_not_ours() {
+        assert_eq!(read("98990004"), None);
+        assert_eq!(read("9899000c 26ac26ad 00000000"), None);
+    }
+}

@@ -77,3 +77,20 @@ impl fmt::Display for ParameterType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn names() {
+        assert_eq!(ParameterType::POOL_ELEMENT.to_string(), "Pool Element");
+        assert_eq!(ParameterType(0x803f).to_string(), "Item Count");
+        assert_eq!(ParameterType(0x003f).to_string(), "0x003f");
+        assert!(ParameterType(0x0010).is_known());
+        assert!(!ParameterType(0x0000).is_known());
+        assert!(!ParameterType(0x0011).is_known());
+        assert!(!ParameterType(0xffff).is_known());
+    }
+}

@@ -24,13 +24,14 @@ pub use datagram_transport::DatagramTransport;
 pub use dccp_transport::DccpTransport;
 pub use encapsulation_ports::EncapsulationPorts;
 pub use kind::ParameterType;
+pub(crate) use operation_error::OPERATION_ERROR_OCTETS_MAX;
 pub use operation_error::{
     CAUSE_INFORMATION_OCTETS_MAX, ERROR_CAUSES_MAX, ErrorCause, OperationError,
 };
 pub use pe_checksum::PeChecksum;
 pub use pe_identifier::PoolElementId;
 pub use policy::{POLICY_DATA_OCTETS_MAX, Policy, PolicyType};
-pub use pool_element::{EncodedPoolElement, PoolElement};
+pub use pool_element::{EncodedPoolElement, POOL_ELEMENT_OCTETS_MAX, PoolElement};
 pub use pool_handle::{POOL_HANDLE_OCTETS_MAX, PoolHandle};
 pub use sctp_transport::{SctpTransport, TransportUse};
 pub use server_information::ServerInformation;

@@ -23,7 +23,10 @@
 //! └───────────────────────────────────────────────────────────────┘
 //! ```
 
-use super::{ParameterType, Policy, UserTransport};
+use super::{
+    OPAQUE_TRANSPORT_OCTETS_MAX, POLICY_DATA_OCTETS_MAX, ParameterType, Policy, SctpTransport,
+    UserTransport,
+};
 use crate::error::Fault;
 use crate::hex::Hex;
 use crate::reader::Parameter;
@@ -37,6 +40,13 @@ pub const ERROR_CAUSES_MAX: usize = 16;
 
 /// The most octets of a parameter or message that a cause repeats: enough to know it again.
 pub const CAUSE_INFORMATION_OCTETS_MAX: usize = 1024;
+
+/// The longest Operation Error parameter that is written: each cause names a transport.
+pub(crate) const OPERATION_ERROR_OCTETS_MAX: usize =
+    4 + ERROR_CAUSES_MAX * (4 + SctpTransport::OCTETS_MAX);
+const _: () = assert!(SctpTransport::OCTETS_MAX >= CAUSE_INFORMATION_OCTETS_MAX);
+const _: () = assert!(SctpTransport::OCTETS_MAX >= 8 + POLICY_DATA_OCTETS_MAX);
+const _: () = assert!(SctpTransport::OCTETS_MAX >= 4 + OPAQUE_TRANSPORT_OCTETS_MAX);
 
 /// One or more error causes (RFC 5354 §3.12).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -272,4 +282,140 @@ mod code {
     pub(super) const INCONSISTENT_DATA_CONTROL_CONFIGURATION: u16 = 0x8;
     pub(super) const UNKNOWN_POOL_HANDLE: u16 = 0x9;
     pub(super) const REJECTED_DUE_TO_SECURITY: u16 = 0xa;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameter::TransportUse;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    fn read(digits: &str) -> OperationError {
+        read_parameter(digits, |parameter, _| {
+            OperationError::read(parameter).map_err(|fault| fault.error.kind)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn every_cause() {
+        let policy = Policy::WeightedRandom { weight: 1 };
+        let transport = UserTransport::Sctp(sctp(7, TransportUse::DATA_ONLY, &["10.1.0.1"]));
+        let other = ErrorCause::Other {
+            code: 0xf006,
+            information: vec![1],
+        };
+        for (digits, cause, shown) in [
+            ("00000004", ErrorCause::Unspecified, "unspecified error"),
+            (
+                "0001000a 40770006 aabb0000",
+                ErrorCause::UnrecognizedParameter(hex("40770006aabb")),
+                "unrecognized parameter 40770006aabb",
+            ),
+            (
+                "00020008 4f000004",
+                ErrorCause::UnrecognizedMessage(hex("4f000004")),
+                "unrecognized message 4f000004",
+            ),
+            (
+                "0003000c 000e0008 00000000",
+                ErrorCause::InvalidValues(hex("000e000800000000")),
+                "invalid values in 000e000800000000",
+            ),
+            (
+                "00040004",
+                ErrorCause::NonUniquePoolElementIdentifier,
+                "non-unique pe identifier",
+            ),
+            (
+                "00050004",
+                ErrorCause::InconsistentPoolPolicy(None),
+                "inconsistent pool policy",
+            ),
+            (
+                "00050010 0008000c 00000004 00000001",
+                ErrorCause::InconsistentPoolPolicy(Some(policy)),
+                "inconsistent pool policy, the pool has weighted-random weight 1",
+            ),
+            ("00060004", ErrorCause::LackOfResources, "lack of resources"),
+            (
+                "00070004",
+                ErrorCause::InconsistentTransportType(None),
+                "inconsistent transport type",
+            ),
+            (
+                "00070014 00040010 00070000 00010008 0a010001",
+                ErrorCause::InconsistentTransportType(Some(transport)),
+                "inconsistent transport type, the pool has sctp 7 10.1.0.1",
+            ),
+            (
+                "00080004",
+                ErrorCause::InconsistentDataControlConfiguration,
+                "inconsistent data/control configuration",
+            ),
+            (
+                "00090004",
+                ErrorCause::UnknownPoolHandle,
+                "unknown pool handle",
+            ),
+            (
+                "000a0004",
+                ErrorCause::RejectedDueToSecurity,
+                "rejected due to security considerations",
+            ),
+            ("f0060005 01000000", other, "cause 0xf006 01"),
+        ] {
+            assert_eq!(cause.to_string(), shown);
+            let cause_octets = hex(digits);
+            let length = match cause_octets[3] % 4 {
+                0 => cause_octets.len(),
+                rest => cause_octets.len() - 4 + usize::from(rest),
+            };
+            let whole = alloc::format!("000c{:04x} {digits}", length + 4);
+            assert_eq!(read(&whole), cause.clone().into());
+            assert_eq!(
+                written(|w| OperationError::from(cause).write(w)),
+                hex(&whole)
+            );
+        }
+    }
+
+    #[test]
+    fn several_causes() {
+        let error = read("000c000c 00060004 00090004");
+        let both = vec![ErrorCause::LackOfResources, ErrorCause::UnknownPoolHandle];
+        assert_eq!(error, OperationError { causes: both });
+        assert_eq!(error.to_string(), "lack of resources; unknown pool handle");
+        assert_eq!(read("000c0004").to_string(), "no cause given");
+    }
+
+    #[test]
+    fn information_that_does_not_suit_is_kept() {
+        let other = |code, digits| ErrorCause::Other {
+            code,
+            information: hex(digits),
+        };
+        assert_eq!(
+            read("000c000c 00050008 12345678"),
+            other(5, "12345678").into()
+        );
+        assert_eq!(
+            read("000c000c 00070008 00090004"),
+            other(7, "00090004").into()
+        );
+    }
+
+    #[test]
+    fn causes_and_information_are_bounded() {
+        let causes = vec![ErrorCause::InvalidValues(vec![1; 2000]); 20];
+        let octets = written(|w| OperationError { causes }.write(w));
+        assert_eq!(
+            octets.len(),
+            4 + ERROR_CAUSES_MAX * (4 + CAUSE_INFORMATION_OCTETS_MAX)
+        );
+        let digits = alloc::format!("000c0054 {}", "00060004".repeat(20));
+        assert_eq!(read(&digits).causes.len(), ERROR_CAUSES_MAX);
+    }
 }

@@ -38,3 +38,29 @@ impl fmt::Display for PeChecksum {
         write!(f, "{:#06x}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DecodeErrorKind, test_support::*};
+    use alloc::string::ToString;
+
+    fn read(digits: &str) -> Result<PeChecksum, DecodeErrorKind> {
+        read_parameter(digits, |parameter, _| {
+            PeChecksum::read(parameter).map_err(|fault| fault.error.kind)
+        })
+    }
+
+    #[test]
+    fn octets_and_value() {
+        let checksum = PeChecksum(0xf26f);
+        assert_eq!(written(|w| checksum.write(w)), hex("000f0006 f26f0000"));
+        assert_eq!(read("000f0006 f26f0000"), Ok(checksum));
+        assert_eq!(read("000f0005 f2000000"), Err(DecodeErrorKind::Incomplete));
+        assert_eq!(
+            read("000f0008 f26f0000"),
+            Err(DecodeErrorKind::ValueTooLong)
+        );
+        assert_eq!(checksum.to_string(), "0xf26f");
+    }
+}

@@ -38,3 +38,20 @@ impl fmt::Display for PoolElementId {
         write!(f, "{:#010x}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn octets_and_value() {
+        assert_eq!(written(|w| PE.write(w)), hex("000e0008 56c3491e"));
+        let read = read_parameter("000e0008 56c3491e", |parameter, _| {
+            PoolElementId::read(parameter).map_err(|fault| fault.error.kind)
+        });
+        assert_eq!(read, Ok(PE));
+        assert_eq!(PE.to_string(), "0x56c3491e");
+    }
+}

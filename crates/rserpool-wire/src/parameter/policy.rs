@@ -266,3 +266,146 @@ impl fmt::Display for Percent {
         write!(f, "{}.{:02}%", hundredths / 100, hundredths % 100)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::*;
+    use alloc::string::ToString;
+
+    fn read(digits: &str) -> Result<Policy, DecodeErrorKind> {
+        read_parameter(digits, |parameter, _| {
+            Policy::read(parameter).map_err(|fault| fault.error.kind)
+        })
+    }
+
+    fn both_ways(digits: &str, policy: &Policy, shown: &str) {
+        assert_eq!(written(|w| policy.write(w)), hex(digits));
+        assert_eq!(read(digits).as_ref(), Ok(policy));
+        assert_eq!(policy.to_string(), shown);
+    }
+
+    #[test]
+    fn non_adaptive_policies() {
+        both_ways("00080008 00000001", &Policy::RoundRobin, "round-robin");
+        both_ways(
+            "0008000c 00000002 00000007",
+            &Policy::WeightedRoundRobin { weight: 7 },
+            "weighted-round-robin weight 7",
+        );
+        both_ways("00080008 00000003", &Policy::Random, "random");
+        both_ways(
+            "0008000c 00000004 00000000",
+            &Policy::WeightedRandom { weight: 0 },
+            "weighted-random weight 0",
+        );
+        both_ways(
+            "0008000c 00000005 ffffffff",
+            &Policy::Priority { priority: u32::MAX },
+            "priority 4294967295",
+        );
+    }
+
+    #[test]
+    fn adaptive_policies() {
+        both_ways(
+            "0008000c 40000001 80000000",
+            &Policy::LeastUsed { load: 0x8000_0000 },
+            "least-used load 50.00%",
+        );
+        both_ways(
+            "00080010 40000002 ffffffff 028f5c28",
+            &Policy::LeastUsedWithDegradation {
+                load: u32::MAX,
+                degradation: 0x028f_5c28,
+            },
+            "least-used-with-degradation load 100.00% degradation 0.99%",
+        );
+        both_ways(
+            "00080010 40000003 00000000 028f5c29",
+            &Policy::PriorityLeastUsed {
+                load: 0,
+                degradation: 0x028f_5c29,
+            },
+            "priority-least-used load 0.00% degradation 1.00%",
+        );
+        both_ways(
+            "0008000c 40000004 00000001",
+            &Policy::RandomizedLeastUsed { load: 1 },
+            "randomized-least-used load 0.00%",
+        );
+    }
+
+    /// Among them rsplib's own, 0xb0001001 and its neighbours.
+    #[test]
+    fn other_policies_are_carried() {
+        let other = |number, data: &[u8]| Policy::Other {
+            policy_type: PolicyType(number),
+            data: data.into(),
+        };
+        both_ways(
+            "00080010 b0001001 00000001 00000002",
+            &other(0xb000_1001, &[0, 0, 0, 1, 0, 0, 0, 2]),
+            "policy 0xb0001001 0000000100000002",
+        );
+        both_ways(
+            "00080009 00000006 ff000000",
+            &other(6, &[0xff]),
+            "policy 0x00000006 ff",
+        );
+        both_ways(
+            "00080008 80000000",
+            &other(0x8000_0000, &[]),
+            "policy 0x80000000 -",
+        );
+    }
+
+    #[test]
+    fn lengths_are_those_of_rfc_5356() {
+        assert_eq!(read("00080006 00000000"), Err(DecodeErrorKind::Incomplete));
+        assert_eq!(read("00080008 00000002"), Err(DecodeErrorKind::Incomplete));
+        assert_eq!(
+            read("0008000c 40000002 00000000"),
+            Err(DecodeErrorKind::Incomplete)
+        );
+        let round_robin_with_more = read("0008000c 00000001 00000000");
+        assert_eq!(round_robin_with_more, Err(DecodeErrorKind::ValueTooLong));
+    }
+
+    #[test]
+    fn reserved_types_are_invalid() {
+        assert_eq!(
+            read("00080008 00000000"),
+            Err(DecodeErrorKind::InvalidPolicyType)
+        );
+        assert_eq!(
+            read("00080008 40000000"),
+            Err(DecodeErrorKind::InvalidPolicyType)
+        );
+    }
+
+    /// Such values could not be read again.
+    #[test]
+    fn other_with_a_known_or_an_invalid_type_is_sent_as_round_robin() {
+        for number in [0, 1, 2, 5, 0x4000_0000, 0x4000_0002] {
+            let policy = Policy::Other {
+                policy_type: PolicyType(number),
+                data: [1, 2, 3].into(),
+            };
+            assert_eq!(written(|w| policy.write(w)), hex("00080008 00000001"));
+        }
+    }
+
+    #[test]
+    fn policy_data_is_bounded() {
+        let other = |octets: usize| Policy::Other {
+            policy_type: PolicyType(0x8000_0001),
+            data: alloc::vec![1; octets].into(),
+        };
+        let longest = written(|w| other(POLICY_DATA_OCTETS_MAX).write(w));
+        assert_eq!(written(|w| other(2000).write(w)), longest);
+        let digits = alloc::format!("00080409 80000001 {} 000000", "01".repeat(1025));
+        let exceeded = DecodeErrorKind::LimitExceeded(ParameterType::POLICY);
+        assert_eq!(read(&digits), Err(exceeded));
+    }
+}

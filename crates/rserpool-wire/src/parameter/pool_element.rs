@@ -25,7 +25,9 @@
 //! Written in this order. Read in any order; of the transports the first is the user transport, and
 //! the next one of type SCTP the ASAP transport.
 
-use super::{EncapsulationPorts, ParameterType, Policy, SctpTransport, UserTransport};
+use super::{
+    EncapsulationPorts, POLICY_DATA_OCTETS_MAX, ParameterType, Policy, SctpTransport, UserTransport,
+};
 use crate::error::Fault;
 use crate::reader::Parameter;
 use crate::unrecognized::Unrecognized;
@@ -34,6 +36,11 @@ use crate::{PoolElementId, RegistrarId, RegistrationLife};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+
+/// The longest Pool Element parameter that is written, padding included: two transports with all
+/// the addresses they may have, a private policy, and our own parameter.
+pub const POOL_ELEMENT_OCTETS_MAX: usize =
+    16 + 2 * SctpTransport::OCTETS_MAX + (8 + POLICY_DATA_OCTETS_MAX) + 8;
 
 /// A pool element as others see it (RFC 5354 §3.10).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -209,5 +216,169 @@ impl From<&PoolElement> for EncodedPoolElement {
 impl fmt::Display for EncodedPoolElement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.decode().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameter::{PolicyType, TcpTransport, TransportUse};
+    use crate::{DecodeErrorKind, test_support::*};
+    use alloc::string::ToString;
+    use alloc::vec;
+    use core::num::NonZeroU16;
+
+    fn read(digits: &str) -> Result<PoolElement, DecodeErrorKind> {
+        read_parameter(digits, |parameter, unrecognized| {
+            PoolElement::read(parameter, unrecognized).map_err(|fault| fault.error.kind)
+        })
+    }
+
+    const FIXED: &str = "56c3491e 98d3fe06 00015f90";
+    const USER: &str = "00040024 c3500001 00010008 0a010001
+        00020014 20010db8 00000000 00000000 00000001";
+    const POLICY: &str = "0008000c 00000002 00000002";
+    const ASAP: &str = "00040010 b26e0000 00010008 0a010001";
+
+    fn whole(length: usize, parameters: &[&str]) -> alloc::string::String {
+        alloc::format!("000a{length:04x} {FIXED} {}", parameters.concat())
+    }
+
+    #[test]
+    fn the_order_in_which_it_is_written() {
+        let mut element = element_at_home();
+        element.encapsulation_ports.asap = NonZeroU16::new(9901);
+        let digits = whole(0x58, &[USER, POLICY, ASAP, "98990008 000026ad"]);
+        assert_eq!(written(|w| element.write(w)), hex(&digits));
+        assert_eq!(element.encoded_len(), 0x58);
+        assert_eq!(read(&digits), Ok(element));
+    }
+
+    #[test]
+    fn other_orders_are_read() {
+        let element = element_at_home();
+        for order in [
+            [POLICY, USER, ASAP],
+            [USER, ASAP, POLICY],
+            [USER, POLICY, ASAP],
+        ] {
+            assert_eq!(read(&whole(0x50, &order)).as_ref(), Ok(&element));
+        }
+    }
+
+    #[test]
+    fn of_the_transports_the_first_is_for_users_the_next_sctp_one_for_asap() {
+        let tcp = "00050010 00500000 00010008 0a010001";
+        let element = PoolElement {
+            user_transport: UserTransport::Tcp(TcpTransport {
+                port: 80,
+                address: address("10.1.0.1"),
+            }),
+            ..element_at_home()
+        };
+        let digits = whole(0x4c, &[tcp, tcp, POLICY, ASAP]);
+        assert_eq!(read(&digits).as_ref(), Ok(&element));
+        // A further transport, as rsplib accepts it too.
+        let digits = whole(0x4c, &[tcp, POLICY, ASAP, ASAP]);
+        assert_eq!(read(&digits).as_ref(), Ok(&element));
+    }
+
+    #[test]
+    fn registration_life() {
+        let life = |digits| {
+            let digits = whole(0x40, &[USER, POLICY]).replace("00015f90", digits);
+            read(&digits).map(|element| element.registration_life)
+        };
+        assert_eq!(life("00000000"), Ok(RegistrationLife::Seconds(0)));
+        assert_eq!(life("7fffffff"), Ok(RegistrationLife::Seconds(0x7fff_ffff)));
+        assert_eq!(life("ffffffff"), Ok(RegistrationLife::Infinite));
+        assert_eq!(
+            life("80000000"),
+            Err(DecodeErrorKind::InvalidRegistrationLife)
+        );
+        assert_eq!(
+            life("fffffffe"),
+            Err(DecodeErrorKind::InvalidRegistrationLife)
+        );
+    }
+
+    #[test]
+    fn transport_and_policy_are_demanded() {
+        let missing = |kind| Err(DecodeErrorKind::MissingParameter(kind));
+        let transport = missing(ParameterType::SCTP_TRANSPORT);
+        assert_eq!(read(&whole(0x1c, &[POLICY])), transport);
+        assert_eq!(read(&whole(0x34, &[USER])), missing(ParameterType::POLICY));
+        assert_eq!(
+            read("000a000c 56c3491e 98d3fe06"),
+            Err(DecodeErrorKind::Incomplete)
+        );
+    }
+
+    #[test]
+    fn an_inner_length_cannot_reach_outside() {
+        let digits = whole(0x40, &[USER, POLICY]).replace("0008000c", "00080010");
+        assert_eq!(read(&digits), Err(DecodeErrorKind::LengthTooLarge));
+        let digits = whole(0x3c, &[USER, POLICY]);
+        assert_eq!(read(&digits), Err(DecodeErrorKind::LengthTooLarge));
+        let digits = whole(0x42, &[USER, POLICY, "0000"]);
+        assert_eq!(read(&digits), Err(DecodeErrorKind::HeaderIncomplete));
+        let digits = whole(0x44, &[USER, POLICY, "98990003"]);
+        assert_eq!(read(&digits), Err(DecodeErrorKind::LengthTooSmall));
+    }
+
+    #[test]
+    fn encoded_elements_are_put_straight() {
+        let element = element_at_home();
+        let encoded = EncodedPoolElement::from(&element);
+        let odd = whole(0x58, &[POLICY, "80770006 aabbccdd", USER, ASAP]);
+        let read = read_parameter(&odd, |parameter, unrecognized| {
+            EncodedPoolElement::read(parameter, unrecognized).map_err(|fault| fault.error.kind)
+        });
+        assert_eq!(read, Ok(encoded.clone()));
+        assert_eq!(encoded.decode(), element);
+        assert_eq!(encoded.id(), PE);
+        assert_eq!(encoded.home_registrar(), element.home_registrar);
+        assert_eq!(encoded.to_string(), element.to_string());
+    }
+
+    /// What the format has no room for is cut or replaced; it can be read all the same.
+    #[test]
+    fn any_value_can_be_encoded_and_decoded() {
+        let element = PoolElement {
+            registration_life: RegistrationLife::Seconds(u32::MAX),
+            user_transport: UserTransport::Opaque(vec![1; 5000]),
+            policy: Policy::Other {
+                policy_type: PolicyType::INVALID,
+                data: [1].into(),
+            },
+            asap_transport: Some(sctp(1, TransportUse::DATA_ONLY, &[])),
+            ..element()
+        };
+        let expected = PoolElement {
+            registration_life: RegistrationLife::Seconds(0x7fff_ffff),
+            user_transport: UserTransport::Opaque(vec![1; 1024]),
+            policy: Policy::RoundRobin,
+            asap_transport: Some(sctp(1, TransportUse::DATA_ONLY, &["0.0.0.0"])),
+            ..element.clone()
+        };
+        assert_eq!(EncodedPoolElement::from(&element).decode(), expected);
+    }
+
+    /// RFC 5354 §2: the length does not count the padding of what is nested last.
+    #[test]
+    fn nested_final_padding() {
+        let element = PoolElement {
+            policy: Policy::Other {
+                policy_type: PolicyType(0x8000_0001),
+                data: [0xff].into(),
+            },
+            home_registrar: registrar(0x98d3_fe06).into(),
+            ..element()
+        };
+        let digits = whole(0x3d, &[USER, "00080009 80000001 ff000000"]);
+        assert_eq!(written(|w| element.write(w)), hex(&digits));
+        assert_eq!(read(&digits).as_ref(), Ok(&element));
+        let counted = whole(0x40, &[USER, "00080009 80000001 ff000000"]);
+        assert_eq!(read(&counted).as_ref(), Ok(&element));
     }
 }

@@ -138,3 +138,83 @@ impl fmt::Display for PoolHandle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DecodeErrorKind, asap, test_support::*};
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    #[test]
+    fn short_and_long_handles_are_alike() {
+        for length in [0, 1, 3, 4, 21, 22, 23, 32, 33, 1000, POOL_HANDLE_OCTETS_MAX] {
+            let octets = vec![b'a'; length];
+            let handle = PoolHandle::new(&octets);
+            assert_eq!(handle.as_octets(), octets);
+            assert_eq!(handle, handle.clone());
+            let written = written(|w| handle.write(w));
+            assert_eq!(written.len(), handle.encoded_len());
+            let read = Parameter::alone(&written).unwrap();
+            assert_eq!(PoolHandle::read(&read).unwrap(), handle);
+        }
+    }
+
+    #[test]
+    fn handles_are_ordered_by_their_octets() {
+        let long = "b".repeat(100);
+        let mut handles = ["c", &long, "", "ba", "b", "bc"].map(PoolHandle::from);
+        handles.sort();
+        assert_eq!(
+            handles,
+            ["", "b", "ba", &long, "bc", "c"].map(PoolHandle::from)
+        );
+    }
+
+    #[test]
+    fn size() {
+        assert_eq!(size_of::<PoolHandle>(), 24);
+    }
+
+    #[test]
+    fn the_limit() {
+        let octets = vec![0; POOL_HANDLE_OCTETS_MAX + 1];
+        assert_eq!(
+            PoolHandle::new(&octets).as_octets().len(),
+            POOL_HANDLE_OCTETS_MAX
+        );
+        let mut message = hex("05004009 00094005");
+        message.extend_from_slice(&octets);
+        message.extend_from_slice(&[0; 3]);
+        let undecodable = asap::Message::decode(&message).unwrap_err();
+        let kind = DecodeErrorKind::LimitExceeded(ParameterType::POOL_HANDLE);
+        assert_eq!(undecodable.error.kind, kind);
+        // The report is bounded, whatever was sent.
+        let [asap_cause] = &undecodable.report[..] else {
+            panic!("one cause")
+        };
+        let expected = message[4..][..crate::CAUSE_INFORMATION_OCTETS_MAX].to_vec();
+        assert_eq!(
+            *asap_cause,
+            crate::parameter::ErrorCause::InvalidValues(expected)
+        );
+    }
+
+    #[test]
+    fn display() {
+        let show = |octets: &[u8]| PoolHandle::new(octets).to_string();
+        assert_eq!(show(b"EchoPool"), "EchoPool");
+        assert_eq!(show("Größe 1".as_bytes()), "Größe 1");
+        assert_eq!(show(b"two\nlines"), "hex:74776f0a6c696e6573");
+        assert_eq!(show(b"\x1b[2J"), "hex:1b5b324a");
+        assert_eq!(show("\u{202e}evil".as_bytes()), "hex:e280ae6576696c");
+        assert_eq!(show(&[0xff, 0]), "hex:ff00");
+        assert_eq!(show(b"hex:61"), "hex:6865783a3631");
+        assert_eq!(show(b""), "hex:-");
+        assert!(show(&[b'a'; 129]).ends_with("61… (129 octets)"));
+        assert_eq!(
+            alloc::format!("{:?}", PoolHandle::from("a")),
+            "PoolHandle(a)"
+        );
+    }
+}

@@ -12,7 +12,7 @@
 //! └───────────────────────────────────────────────────────────────┘
 //! ```
 
-use super::{ParameterType, address};
+use super::{ADDRESSES_MAX, ParameterType, address};
 use crate::error::Fault;
 use crate::reader::Parameter;
 use crate::unrecognized::Unrecognized;
@@ -28,7 +28,7 @@ pub struct SctpTransport {
     pub port: u16,
     /// Data only, or data plus control.
     pub transport_use: TransportUse,
-    /// At least one, IPv4 and IPv6 mixed; the first [`ADDRESSES_MAX`](crate::ADDRESSES_MAX) are sent.
+    /// At least one, IPv4 and IPv6 mixed; the first [`ADDRESSES_MAX`] are sent.
     pub addresses: Vec<IpAddr>,
 }
 
@@ -44,6 +44,9 @@ impl TransportUse {
 }
 
 impl SctpTransport {
+    /// The longest parameter that is written: all addresses are IPv6.
+    pub(crate) const OCTETS_MAX: usize = 8 + 20 * ADDRESSES_MAX;
+
     pub(crate) fn read<'a>(
         parameter: &Parameter<'a>,
         unrecognized: &mut Unrecognized,

@@ -87,3 +87,42 @@ impl fmt::Display for ServerInformation {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DecodeErrorKind, test_support::*};
+    use alloc::string::ToString;
+    use core::num::NonZeroU16;
+
+    fn read(digits: &str) -> Result<ServerInformation, DecodeErrorKind> {
+        read_parameter(digits, |parameter, unrecognized| {
+            ServerInformation::read(parameter, unrecognized).map_err(|fault| fault.error.kind)
+        })
+    }
+
+    #[test]
+    fn octets_and_value() {
+        let mut information = server_information(0x98d3_fe06);
+        let digits = "000b0018 98d3fe06 00040010 26ad0000 00010008 0a010001";
+        assert_eq!(written(|w| information.write(w)), hex(digits));
+        assert_eq!(read(digits).as_ref(), Ok(&information));
+
+        information.encapsulation_ports.user = NonZeroU16::new(9900);
+        let digits = "000b0020 98d3fe06 00040010 26ad0000 00010008 0a010001 98990008 26ac0000";
+        assert_eq!(written(|w| information.write(w)), hex(digits));
+        assert_eq!(information.encoded_len(), 0x20);
+        assert_eq!(read(digits).as_ref(), Ok(&information));
+        let shown = "registrar 0x98d3fe06 sctp 9901 10.1.0.1 udp 9900";
+        assert_eq!(information.to_string(), shown);
+    }
+
+    #[test]
+    fn identifier_and_sctp_transport_are_demanded() {
+        let no_id = "000b0018 00000000 00040010 26ad0000 00010008 0a010001";
+        assert_eq!(read(no_id), Err(DecodeErrorKind::ZeroRegistrarId));
+        let only_tcp = "000b0018 98d3fe06 00050010 26ad0000 00010008 0a010001";
+        let missing = DecodeErrorKind::MissingParameter(ParameterType::SCTP_TRANSPORT);
+        assert_eq!(read(only_tcp), Err(missing));
+    }
+}

@@ -100,3 +100,89 @@ impl fmt::Display for UserTransport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameter::TransportUse;
+    use crate::{DecodeErrorKind, test_support::*};
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    fn both_ways(digits: &str, transport: &UserTransport, shown: &str) {
+        assert_eq!(written(|w| transport.write(w)), hex(digits));
+        assert_eq!(read(digits).as_ref(), Ok(transport));
+        assert_eq!(transport.to_string(), shown);
+    }
+
+    fn read(digits: &str) -> Result<UserTransport, DecodeErrorKind> {
+        read_parameter(digits, |parameter, unrecognized| {
+            UserTransport::read(parameter, unrecognized)
+                .map(|transport| transport.expect("a transport"))
+                .map_err(|fault| fault.error.kind)
+        })
+    }
+
+    #[test]
+    fn all_six() {
+        let datagram = DatagramTransport {
+            port: 7,
+            address: address("10.1.0.1"),
+        };
+        both_ways(
+            "00030014 00070000 52534552 00010008 0a010001",
+            &UserTransport::Dccp(DccpTransport {
+                port: 7,
+                service_code: 0x5253_4552,
+                address: address("10.1.0.1"),
+            }),
+            "dccp 10.1.0.1:7 service 0x52534552",
+        );
+        both_ways(
+            "00040010 00070002 00010008 0a010001",
+            &UserTransport::Sctp(sctp(7, TransportUse(2), &["10.1.0.1"])),
+            "sctp 7 10.1.0.1 use 0x0002",
+        );
+        both_ways(
+            "0005001c 00070000 00020014 20010db8 00000000 00000000 00000001",
+            &UserTransport::Tcp(TcpTransport {
+                port: 7,
+                address: address("2001:db8::1"),
+            }),
+            "tcp [2001:db8::1]:7",
+        );
+        both_ways(
+            "00060010 00070000 00010008 0a010001",
+            &UserTransport::Udp(datagram.clone()),
+            "udp 10.1.0.1:7",
+        );
+        both_ways(
+            "00070010 00070000 00010008 0a010001",
+            &UserTransport::UdpLite(datagram),
+            "udp-lite 10.1.0.1:7",
+        );
+        both_ways(
+            "00100007 aabbcc00",
+            &UserTransport::Opaque(vec![0xaa, 0xbb, 0xcc]),
+            "opaque aabbcc",
+        );
+    }
+
+    #[test]
+    fn reserved_bits_are_ignored() {
+        let udp = "00060010 0007ffff 00010008 0a010001";
+        assert_eq!(read(udp), read(&udp.replace("ffff", "0000")));
+        let dccp = "00030014 0007ffff 00000000 00010008 0a010001";
+        assert_eq!(read(dccp), read(&dccp.replace("ffff", "0000")));
+    }
+
+    #[test]
+    fn opaque_octets_are_bounded() {
+        let opaque = |octets| UserTransport::Opaque(vec![1; octets]);
+        let longest = written(|w| opaque(OPAQUE_TRANSPORT_OCTETS_MAX).write(w));
+        assert_eq!(written(|w| opaque(2000).write(w)), longest);
+        let digits = alloc::format!("00100405 {} 000000", "01".repeat(1025));
+        let exceeded = DecodeErrorKind::LimitExceeded(ParameterType::OPAQUE_TRANSPORT);
+        assert_eq!(read(&digits), Err(exceeded));
+    }
+}
