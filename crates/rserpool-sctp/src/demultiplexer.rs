@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use crate::association::Association;
 use crate::event::AssociationId;
 
 /// A peer's UDP address and SCTP port: several peers may share a host, and a NAT.
@@ -49,14 +50,23 @@ impl Demultiplexer {
         self.tags.remove(&(local_tag, association));
     }
 
-    /// `false`, and nothing done, when the peer has another association.
-    pub(crate) fn add_peer(&mut self, peer: Peer, association: AssociationId) -> bool {
-        *self.peers.entry(peer).or_insert(association) == association
+    /// Finds `association` from now on where it is. Where another one is, it is not found.
+    pub(crate) fn register(&mut self, association: &mut Association) {
+        self.unregister(association);
+        association.registered = association.addresses().to_vec();
+        for address in &association.registered {
+            self.peers
+                .entry((*address, association.peer_port))
+                .or_insert(association.id);
+        }
     }
 
-    pub(crate) fn remove_peer(&mut self, peer: Peer, association: AssociationId) {
-        if self.by_peer(peer) == Some(association) {
-            self.peers.remove(&peer);
+    pub(crate) fn unregister(&mut self, association: &Association) {
+        for address in &association.registered {
+            let peer = (*address, association.peer_port);
+            if self.by_peer(peer) == Some(association.id) {
+                self.peers.remove(&peer);
+            }
         }
     }
 }
@@ -71,15 +81,15 @@ mod tests {
         let (one, two) = (AssociationId(1), AssociationId(2));
         let mut demultiplexer = Demultiplexer::default();
         demultiplexer.add_tag(7, one);
-        demultiplexer.add_peer(peer(1), one);
+        demultiplexer.peers.insert(peer(1), one);
         assert_eq!(
             demultiplexer.by_tag_and_peer(7, peer(9)),
             Some(one),
             "moved"
         );
         demultiplexer.add_tag(7, two);
-        demultiplexer.add_peer(peer(2), two);
-        demultiplexer.add_peer(peer(3), AssociationId(3));
+        demultiplexer.peers.insert(peer(2), two);
+        demultiplexer.peers.insert(peer(3), AssociationId(3));
         assert_eq!(demultiplexer.by_tag_and_peer(7, peer(1)), Some(one));
         assert_eq!(demultiplexer.by_tag_and_peer(7, peer(2)), Some(two));
         assert_eq!(demultiplexer.by_tag_and_peer(7, peer(3)), None);

@@ -291,13 +291,11 @@ impl Endpoint {
         let id = AssociationId(self.last_id);
         let random = &mut self.random;
         let heartbeat = Heartbeat::new(self.now, &self.config.timers, || random.next_u32());
-        let association = Association::new(id, socket, self.now, peer, phase, heartbeat);
+        let mut association = Association::new(id, socket, self.now, peer, phase, heartbeat);
         if association.local_tag != 0 {
             self.demultiplexer.add_tag(association.local_tag, id);
         }
-        for peer in association.peers() {
-            self.demultiplexer.add_peer(peer, id);
-        }
+        self.demultiplexer.register(&mut association);
         self.associations.insert(id, association);
         id
     }
@@ -312,7 +310,6 @@ impl Endpoint {
         let Some(association) = self.associations.get_mut(&id) else {
             return;
         };
-        let peers_before = association.peers();
         let mut around = Surroundings {
             now: self.now,
             config: &self.config,
@@ -320,14 +317,8 @@ impl Endpoint {
             outputs: &mut self.outputs,
         };
         let down = act(association, &mut around);
-        let peers = association.peers();
-        if peers != peers_before {
-            for peer in peers_before {
-                self.demultiplexer.remove_peer(peer, id);
-            }
-            for peer in peers {
-                self.demultiplexer.add_peer(peer, id);
-            }
+        if association.addresses() != association.registered {
+            self.demultiplexer.register(association);
         }
         if let Some(reason) = down {
             self.end(id, reason);
@@ -356,9 +347,7 @@ impl Endpoint {
         let association = self.associations.remove(&id)?;
         self.timers.remove(id);
         self.forget_tag(association.local_tag, id);
-        for peer in association.peers() {
-            self.demultiplexer.remove_peer(peer, id);
-        }
+        self.demultiplexer.unregister(&association);
         Some(association)
     }
 

@@ -3,23 +3,25 @@
 //! Knows its peer and its messages, no other association. Packets that reach it have passed the
 //! checks of ports, tag and checksum.
 
+mod output;
+mod shutdown;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use dcsctp::api::{
-    DcSctpSocket, ErrorKind, LifecycleId, Message, PpId, SendOptions, Socket, SocketEvent,
-    SocketTime, StreamId,
-};
+use dcsctp::api::{DcSctpSocket, ErrorKind, Socket, SocketEvent, SocketTime};
 
 use crate::config::Config;
-use crate::cookie::{Binding, CookieJar};
+use crate::cookie::CookieJar;
 use crate::demultiplexer::Peer;
-use crate::event::{AssociationId, DownReason, Event, Outgoing, SendError, Transmit};
+use crate::event::{AssociationId, DownReason, Event, Transmit};
 use crate::heartbeat::{Due, Heartbeat};
 use crate::outbox::Outbox;
-use crate::packet::{Header, Packet, Writer, chunk_type, error_cause, type_length_value};
+use crate::packet::{Packet, chunk_type, error_cause, read_u16};
 use crate::statistics::Statistics;
 use crate::time::Timestamp;
+
+use shutdown::Closing;
 
 /// Of the words in a peer's ABORT, and of ours: enough for a sentence.
 const REASON_OCTETS_MAX: usize = 256;
@@ -31,6 +33,8 @@ pub(crate) struct Association {
     started: Timestamp,
     pub(crate) phase: Phase,
     pub(crate) remote: SocketAddr,
+    /// The addresses under which the endpoint finds this association.
+    pub(crate) registered: Vec<SocketAddr>,
     pub(crate) peer_port: u16,
     pub(crate) local_tag: u32,
     pub(crate) peer_tag: Option<u32>,
@@ -52,17 +56,6 @@ pub(crate) enum Phase {
     /// A COOKIE ECHO is being taken.
     Accepting,
     Up,
-}
-
-enum Closing {
-    No,
-    /// We are to close as soon as everything is acknowledged. dcsctp alone would close over
-    /// messages that wait in its queue.
-    WhenAcknowledged,
-    /// The peer's SHUTDOWN, held until everything is acknowledged, for the same reason.
-    ByPeer(Vec<u8>),
-    /// dcsctp is at it.
-    Begun,
 }
 
 /// What an association writes to and reads from in its endpoint.
@@ -98,6 +91,7 @@ impl Association {
             accepted: phase == Phase::Accepting,
             phase,
             remote: peer.0,
+            registered: Vec::new(),
             peer_port: peer.1,
             peer_tag: None,
             outgoing_streams: 0,
@@ -112,16 +106,14 @@ impl Association {
         self.phase == Phase::Up
     }
 
-    /// Addresses the peer may send from without having been heard there.
-    pub(crate) fn peers(&self) -> Vec<Peer> {
-        let addresses = match &self.phase {
-            Phase::Connecting { candidates } if self.peer_tag.is_none() => candidates.clone(),
-            Phase::Connecting { .. } | Phase::Accepting | Phase::Up => vec![self.remote],
-        };
-        addresses
-            .into_iter()
-            .map(|address| (address, self.peer_port))
-            .collect()
+    /// Where the peer is to be found: the candidates, until one of them has answered.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        match &self.phase {
+            Phase::Connecting { candidates } if self.peer_tag.is_none() => candidates,
+            Phase::Connecting { .. } | Phase::Accepting | Phase::Up => {
+                std::slice::from_ref(&self.remote)
+            }
+        }
     }
 
     /// dcsctp's tag of now; another one after a restart. 0 when it has closed.
@@ -188,10 +180,14 @@ impl Association {
         if is_for_us_only {
             return None;
         }
-        if packet.find(chunk_type::SHUTDOWN).is_some() && self.is_up() {
-            self.on_shutdown(packet, around);
-        } else {
-            self.feed(around.now, packet.octets());
+        match packet.find(chunk_type::SHUTDOWN) {
+            // RFC 9260 §3.3.8: nothing but the Cumulative TSN Ack.
+            Some(shutdown) if shutdown.value.len() != 4 => {
+                around.outputs.statistics.malformed += 1;
+                return None;
+            }
+            Some(_) if self.is_up() => self.on_shutdown(packet, around),
+            Some(_) | None => self.feed(around.now, packet.octets()),
         }
         self.collect(around, None)
     }
@@ -272,66 +268,6 @@ impl Association {
         }
     }
 
-    pub(crate) fn send(
-        &mut self,
-        message: Outgoing,
-        around: &mut Surroundings<'_>,
-    ) -> Result<(), SendError> {
-        let config = around.config;
-        if !self.is_up() || !matches!(self.closing, Closing::No) {
-            return Err(SendError::NotConnected);
-        }
-        if message.data.is_empty() {
-            return Err(SendError::Empty);
-        }
-        if message.data.len() > config.message_octets_max {
-            return Err(SendError::TooLarge);
-        }
-        if message.stream >= self.outgoing_streams {
-            return Err(SendError::InvalidStream);
-        }
-        if self.outbox.octets() + message.data.len() > config.send_queue_octets_max {
-            return Err(SendError::QueueFull);
-        }
-        let handed_over = Message::new(
-            StreamId(message.stream),
-            PpId(message.ppid),
-            message.data.clone(),
-        );
-        let unordered = message.unordered;
-        let number = self.outbox.keep(message);
-        let options = SendOptions {
-            unordered,
-            lifecycle_id: LifecycleId::new(number),
-            ..SendOptions::default()
-        };
-        if around.now < self.socket_deadline() {
-            self.advance(around.now);
-        }
-        self.socket.send(handed_over, &options).map_err(|_| {
-            self.outbox.on_acknowledged(number);
-            SendError::NotConnected
-        })
-    }
-
-    pub(crate) fn start_shutdown(&mut self) {
-        if matches!(self.closing, Closing::No) {
-            self.closing = Closing::WhenAcknowledged;
-        }
-    }
-
-    /// ABORT to the peer, if we know its tag. The caller ends the association.
-    pub(crate) fn send_abort(&self, cause: u16, value: &[u8], around: &mut Surroundings<'_>) {
-        if self.peer_tag.is_none() {
-            return;
-        }
-        let cause = type_length_value(cause, &value[..value.len().min(REASON_OCTETS_MAX)]);
-        let abort = self
-            .writer(around.config)
-            .chunk(chunk_type::ABORT, 0, &cause);
-        self.transmit(abort.finish(), around.outputs);
-    }
-
     /// Fetches what dcsctp has to say. To be called after every call on the socket.
     pub(crate) fn collect(
         &mut self,
@@ -350,16 +286,8 @@ impl Association {
             if down.is_some() {
                 return down;
             }
-            if !self.outbox.is_empty() || !self.is_up() {
+            if !self.continue_closing() {
                 return None;
-            }
-            match std::mem::replace(&mut self.closing, Closing::Begun) {
-                Closing::WhenAcknowledged => self.socket.shutdown(),
-                Closing::ByPeer(shutdown) => self.socket.handle_input(&shutdown),
-                unchanged @ (Closing::No | Closing::Begun) => {
-                    self.closing = unchanged;
-                    return None;
-                }
             }
         }
     }
@@ -437,11 +365,6 @@ impl Association {
         self.heartbeat.on_packet(around.now);
         let outputs = &mut *around.outputs;
         if self.is_up() {
-            if matches!(self.closing, Closing::Begun) {
-                self.closing = Closing::WhenAcknowledged;
-            } else if matches!(self.closing, Closing::ByPeer(_)) {
-                self.closing = Closing::No;
-            }
             outputs.statistics.restarts += 1;
             outputs.events.push_back(Event::Restarted {
                 association: self.id,
@@ -462,100 +385,7 @@ impl Association {
         self.socket = Socket::new("", &around.config.options(self.peer_port));
         self.started = around.now;
         self.fail_all(&mut around.outputs.events);
-        self.closing = match std::mem::replace(&mut self.closing, Closing::No) {
-            Closing::No | Closing::ByPeer(_) => Closing::No,
-            Closing::WhenAcknowledged | Closing::Begun => Closing::WhenAcknowledged,
-        };
-    }
-
-    /// RFC 9260 §9.2. A SHUTDOWN also acknowledges (Cumulative TSN Ack), which dcsctp passes
-    /// over: it gets a SACK that says the same.
-    fn on_shutdown(&mut self, packet: &Packet<'_>, around: &mut Surroundings<'_>) {
-        if matches!(self.closing, Closing::No | Closing::WhenAcknowledged) {
-            let association = self.id;
-            around
-                .outputs
-                .events
-                .push_back(Event::ShutdownByPeer { association });
-        }
-        if self.outbox.is_empty() || matches!(self.closing, Closing::Begun) {
-            self.closing = Closing::Begun;
-            self.feed(around.now, packet.octets());
-            return;
-        }
-        let mut others = Writer::new(packet.header);
-        for chunk in packet.chunks() {
-            if chunk.kind == chunk_type::SHUTDOWN {
-                let mut sack = chunk.value.get(..4).unwrap_or_default().to_vec();
-                let window = u32::try_from(around.config.receive_window_octets);
-                sack.extend(window.unwrap_or(u32::MAX).to_be_bytes());
-                sack.extend([0; 4]);
-                others = others.chunk(chunk_type::SACK, 0, &sack);
-                let alone = Writer::new(packet.header).chunk(chunk.kind, 0, chunk.value);
-                self.closing = Closing::ByPeer(alone.finish());
-            } else {
-                others = others.chunk(chunk.kind, chunk.flags, chunk.value);
-            }
-        }
-        self.feed(around.now, &others.finish());
-    }
-
-    fn send_packet(
-        &mut self,
-        payload: Vec<u8>,
-        around: &mut Surroundings<'_>,
-        init_ack_to: Option<SocketAddr>,
-    ) {
-        let Some(packet) = Packet::parse(&payload) else {
-            return;
-        };
-        let kind = packet.first().kind;
-        match (kind, &self.phase) {
-            (chunk_type::INIT, Phase::Connecting { candidates }) => {
-                for to in candidates {
-                    let transmit = Transmit {
-                        to: *to,
-                        payload: payload.clone(),
-                    };
-                    around.outputs.transmits.push_back(transmit);
-                }
-            }
-            (chunk_type::INIT_ACK, _) => {
-                let to = init_ack_to.unwrap_or(self.remote);
-                let binding = Binding {
-                    peer: to,
-                    local_port: around.config.sctp_port,
-                    peer_port: self.peer_port,
-                };
-                if let Some(payload) = around.jar.seal(around.now, &payload, binding) {
-                    around.outputs.statistics.inits_answered += 1;
-                    around.outputs.transmits.push_back(Transmit { to, payload });
-                }
-            }
-            (_, Phase::Connecting { .. } | Phase::Accepting | Phase::Up) => {
-                // Whatever else dcsctp sends bears the peer's tag of now, except the answers to
-                // strangers that RFC 9260 §8.4 gives the T bit.
-                if kind != chunk_type::SHUTDOWN_COMPLETE && kind != chunk_type::ABORT {
-                    self.peer_tag = Some(packet.header.verification_tag);
-                }
-                self.transmit(payload, around.outputs);
-            }
-        }
-    }
-
-    fn transmit(&self, payload: Vec<u8>, outputs: &mut Outputs) {
-        outputs.transmits.push_back(Transmit {
-            to: self.remote,
-            payload,
-        });
-    }
-
-    fn writer(&self, config: &Config) -> Writer {
-        Writer::new(Header {
-            source_port: config.sctp_port,
-            destination_port: self.peer_port,
-            verification_tag: self.peer_tag.unwrap_or_default(),
-        })
+        self.reset_closing();
     }
 
     fn advance(&mut self, now: Timestamp) {
@@ -587,7 +417,7 @@ fn invalid_stream(packet: &Packet<'_>, streams: u16) -> Option<u16> {
     packet
         .chunks()
         .filter(|chunk| chunk.kind == chunk_type::DATA)
-        .filter_map(|chunk| crate::packet::read_u16(chunk.value, 4))
+        .filter_map(|chunk| read_u16(chunk.value, 4))
         .find(|stream| *stream >= streams)
 }
 
