@@ -4,6 +4,7 @@
 //! - [`asap`]: the 14 messages between pool elements, pool users and registrars (RFC 5352 §2.2).
 //! - [`enrp`]: the 10 messages between registrars (RFC 5353 §2).
 //! - [`parameter`]: what the messages are made of (RFC 5354 §3, RFC 5356).
+//! - [`mod@dissect`]: any octets as a tree of fields, for people.
 //!
 //! Reading is tolerant where the RFCs leave room: parameters in any order, skippable unknown ones,
 //! reserved bits and padding with any content, a message length with or without the final padding.
@@ -20,6 +21,7 @@
 extern crate alloc;
 
 pub mod asap;
+pub mod dissect;
 pub mod enrp;
 mod error;
 mod hex;
@@ -32,6 +34,7 @@ mod test_support;
 mod unrecognized;
 mod writer;
 
+pub use dissect::{Dissection, Protocol, dissect};
 pub use error::{DecodeError, DecodeErrorKind, Decoded, Undecodable};
 pub use identifier::{RegistrarId, RegistrationLife};
 pub use message::{MESSAGE_OCTETS_MAX, message_octets};

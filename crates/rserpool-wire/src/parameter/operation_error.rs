@@ -148,7 +148,7 @@ impl ErrorCause {
 
     /// Reads any cause: a code that is not known, and information that does not suit its code, are
     /// kept as they are. Information where there should be none is ignored.
-    fn read(cause: &Parameter<'_>) -> Self {
+    pub(crate) fn read(cause: &Parameter<'_>) -> Self {
         let octets = cause.value().rest();
         let information = || Self::information(octets);
         let other = || Self::Other {
