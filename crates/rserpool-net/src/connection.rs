@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc};
 
 /// Streams in each direction of an association.
@@ -236,23 +237,27 @@ fn check(stream: u16, ppid: u32, data: &[u8]) -> Result<(), SendFailed> {
 }
 
 /// What arrives at an application, in order.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub enum Incoming {
     /// An association is open; a session has one after the other.
     Opened {
-        /// Which.
-        association: AssociationId,
+        /// What its opener called it.
+        label: u32,
         /// The UDP address of the peer.
         peer: SocketAddr,
+        /// Sends on it.
+        outlet: Outlet,
+        /// When it came up.
+        at: Instant,
     },
     /// A message.
     Message(Received),
     /// The association is gone; nothing more of it follows.
     Closed {
-        /// Which.
-        association: AssociationId,
         /// Why.
         reason: DownReason,
+        /// When that was noticed.
+        at: Instant,
     },
 }
 
@@ -278,6 +283,16 @@ pub struct Sink {
 }
 
 impl Sink {
+    /// Whether the application has dropped its end.
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Waits until the application has dropped its end.
+    pub async fn closed(&self) {
+        self.sender.closed().await;
+    }
+
     /// Adds something; false if the application has gone.
     pub(crate) fn put(&self, incoming: Incoming) -> bool {
         self.waiting.fetch_add(cost(&incoming), Ordering::Relaxed);

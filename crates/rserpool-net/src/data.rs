@@ -10,7 +10,8 @@ use rserpool_sctp::{DownReason, SendError};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc};
+use std::time::Instant;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// What may wait for an application that does not take it. It has stopped reading for good, or
 /// its peer floods it: either way this association ends, and the others do not notice.
@@ -31,6 +32,7 @@ struct DataConnection {
     charged: VecDeque<(usize, usize)>,
     charged_octets: usize,
     peer: SocketAddr,
+    ended: Option<oneshot::Sender<DownReason>>,
 }
 
 impl DataConnections {
@@ -60,10 +62,17 @@ impl DataConnections {
         &mut self,
         association: AssociationId,
         peer: SocketAddr,
+        label: u32,
         sink: Sink,
     ) -> Outlet {
         let (outlet, credit) = Outlet::new(association, self.commands.clone());
-        sink.put(Incoming::Opened { association, peer });
+        let at = Instant::now();
+        sink.put(Incoming::Opened {
+            label,
+            peer,
+            outlet: outlet.clone(),
+            at,
+        });
         let charged = VecDeque::new();
         let connection = DataConnection {
             sink,
@@ -71,6 +80,7 @@ impl DataConnections {
             charged,
             charged_octets: 0,
             peer,
+            ended: None,
         };
         self.connections.insert(association, connection);
         outlet
@@ -101,14 +111,31 @@ impl DataConnections {
         }
     }
 
+    /// Tells the end of an association.
+    pub(crate) fn watch_end(
+        &mut self,
+        association: AssociationId,
+    ) -> oneshot::Receiver<DownReason> {
+        let (ended, end) = oneshot::channel();
+        if let Some(connection) = self.connections.get_mut(&association) {
+            connection.ended = Some(ended);
+        }
+        end
+    }
+
     /// An association is gone.
     pub(crate) fn on_down(&mut self, association: AssociationId, reason: DownReason) {
         if let Some(connection) = self.connections.remove(&association) {
             connection.credit.close();
+            let at = Instant::now();
             connection.sink.put(Incoming::Closed {
-                association,
-                reason,
+                reason: reason.clone(),
+                at,
             });
+            if let Some(ended) = connection.ended {
+                // Who watched may have stopped.
+                let _ = ended.send(reason);
+            }
         }
     }
 

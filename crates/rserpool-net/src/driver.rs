@@ -39,6 +39,8 @@ pub(crate) trait Role {
     fn on_output(&mut self, node: &mut Shared, output: OutputOf<Self>);
     /// The machine has ended, or something that is the same to its owner.
     fn is_done(&self) -> bool;
+    /// What a machine that is done is told at last.
+    fn stop(&mut self) -> Option<InputOf<Self>>;
 }
 
 pub(crate) type InputOf<R> = <<R as Role>::Machine as Machine>::Input;
@@ -248,6 +250,8 @@ impl<R: Role> Driver<R> {
 
     /// Closes what is open; for a limited time, as a peer may be gone.
     async fn close(&mut self) {
+        let input = self.role.stop();
+        self.tell_machine(input);
         self.node.data.close_all(&mut self.node.network);
         let until = self.now() + CLOSING_TIMEOUT;
         while self.node.network.associations() > 0 && self.now() < until {

@@ -1,5 +1,21 @@
-//! See the package description.
-#![allow(dead_code)]
+//! Reliable Server Pooling on real sockets and with a real clock: associations by user-space SCTP
+//! over UDP and by TCP, announces by multicast, lifelines, and the frame that drives the machines
+//! of `rserpool-core`.
+//!
+//! Every decision about the protocol is `rserpool-core`'s, every decision about SCTP is
+//! `rserpool-sctp`'s. Applications use the `rserpool` crate, which is made of this one.
+//!
+//! | file | |
+//! |---|---|
+//! | `driver` | the frame: octets to messages to the machine, and back |
+//! | `registrar`, `pool_element`, `pool_user` | the three machines in it |
+//! | `network` | all transports behind one face |
+//! | `sctp_over_udp`, `udp`, `error_queue` | user-space SCTP, its sockets, and ICMP |
+//! | `tcp`, `framing` | ASAP over TCP |
+//! | `lifeline` | the hint that a process has died |
+//! | `multicast`, `interfaces` | announces |
+//! | `node`, `connection`, `data` | threads, queues, and their limits |
+
 mod connection;
 mod data;
 mod driver;
@@ -15,8 +31,29 @@ mod multicast;
 mod network;
 mod node;
 mod open_files;
+mod pool_element;
+//mod pool_user;
 mod registrar;
 mod registrar_associations;
 mod sctp_over_udp;
 mod tcp;
 mod udp;
+
+pub use connection::{
+    Connection, DATA_OCTETS_MAX, Incoming, Inlet, Outlet, Received, STREAMS, SendFailed, Sink,
+    inlet,
+};
+pub use error::{NetError, Operation};
+pub use event::{NetworkEvent, NetworkStatistics};
+pub use local_address::local_address_toward;
+pub use multicast::{ANNOUNCE_GROUP_V4, ANNOUNCE_PORT, Multicast, Scope};
+pub use network::ASAP_PPID;
+pub use node::{EventReceiver, NodeEvent};
+pub use open_files::raise_open_files_limit;
+pub use pool_element::{
+    PoolElementConfig, PoolElementEndpoints, PoolElementNode, RegisterFailed, Registration,
+};
+//pub use pool_user::{OpenFailed, Opened, PoolUserClient, PoolUserConfig, PoolUserNode};
+pub use registrar::{RegistrarConfig, RegistrarEndpoints, RegistrarNode};
+pub use tcp::ASAP_TCP_PORT;
+pub use udp::{Port, UDP_ENCAPSULATION_PORT, UdpStatistics};

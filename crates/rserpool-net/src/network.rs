@@ -683,3 +683,11 @@ pub(crate) fn random_u64() -> Result<u64, NetError> {
         .map_err(|error| NetError::new(Operation::Randomness, None, error.into()))?;
     Ok(u64::from_ne_bytes(seed))
 }
+
+/// An SCTP port of the dynamic range. A kernel's SCTP tells peers of one host apart by it alone,
+/// whatever UDP ports they have.
+pub(crate) fn random_sctp_port() -> Result<u16, NetError> {
+    const FIRST: u16 = 49_152;
+    let [low, high, ..] = random_u64()?.to_ne_bytes();
+    Ok(FIRST + u16::from_ne_bytes([low, high]) % (u16::MAX - FIRST))
+}

@@ -305,4 +305,9 @@ impl Role for RegistrarRole {
     fn is_done(&self) -> bool {
         self.is_done
     }
+
+    /// It has closed everything itself.
+    fn stop(&mut self) -> Option<InputOf<Self>> {
+        None
+    }
 }

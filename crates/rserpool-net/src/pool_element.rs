@@ -1,0 +1,526 @@
+//! A pool element on its network: its registration, and the associations of its pool users.
+
+use crate::connection::{Connection, inlet};
+use crate::data::DataConnections;
+use crate::driver::{Down, FromPeer, InputOf, OutputOf, Role, Shared, Up};
+use crate::error::NetError;
+use crate::event::{NetworkEvent, NetworkStatistics};
+use crate::multicast::Multicast;
+use crate::network::{Network, NetworkConfig, random_sctp_port, random_u64};
+use crate::node::{DataReceiver, EventReceiver, Events, Node, NodeEvent};
+use crate::registrar::encapsulation_port;
+use crate::registrar_associations::{Ended, RegistrarAssociations};
+use crate::udp::Port;
+use rserpool_core::pool_element::{
+    Command, Config, Event, Input, Output, UserProtocol, UserTransportTemplate,
+};
+use rserpool_core::{
+    AssociationId, Machine, PeerAddress, PoolElement, RegistrarAddress, Timestamp,
+};
+use rserpool_wire::asap::Message;
+use rserpool_wire::parameter::{OperationError, Policy, TransportUse};
+use rserpool_wire::{PoolElementId, PoolHandle};
+use std::cell::RefCell;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Pool users that the application has not accepted yet. Beyond, they are refused.
+const ACCEPT_QUEUE_MAX: usize = 1024;
+
+/// Associations with pool users at one time; each costs some thousand octets when idle.
+const ASSOCIATIONS_MAX: usize = 16_384;
+
+/// How a pool element is put on the network.
+#[derive(Clone, Debug)]
+pub struct PoolElementConfig {
+    /// The pool.
+    pub pool_handle: PoolHandle,
+    /// Its identifier; `None`: a random one.
+    pub id: Option<PoolElementId>,
+    /// Its policy and values.
+    pub policy: Policy,
+    /// How long its registration holds unless renewed; `None`: for ever.
+    pub registration_life: Option<Duration>,
+    /// Registrars that are known without announces.
+    pub registrars: Vec<RegistrarAddress>,
+    /// Local addresses; none: all, and the one toward the registrar is registered.
+    pub addresses: Vec<IpAddr>,
+    /// SCTP port; `None`: a random one.
+    pub sctp_port: Option<u16>,
+    /// UDP port that carries SCTP.
+    pub udp_port: Port,
+    /// Where announces are heard.
+    pub multicast: Multicast,
+    /// The protocol's timers.
+    pub timers: rserpool_core::Timers,
+    /// The timers of its associations.
+    pub sctp_timers: rserpool_sctp::Timers,
+    /// How long the first registration may take.
+    pub register_timeout: Duration,
+    /// Decides everything random in the machine; `None`: the system's randomness.
+    pub seed: Option<u64>,
+}
+
+/// Where pool users can reach a pool element.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PoolElementEndpoints {
+    /// The local addresses of its sockets; unspecified where they are all.
+    pub addresses: Vec<IpAddr>,
+    /// SCTP port.
+    pub sctp_port: u16,
+    /// UDP port that carries SCTP.
+    pub udp_port: u16,
+}
+
+/// How the registration is.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Registration {
+    /// The identifier under which the pool element was last registered.
+    pub id: Option<PoolElementId>,
+    /// The home registrar, while there is one.
+    pub home: Option<RegistrarAddress>,
+    /// Whether it is registered, as far as it knows.
+    pub is_registered: bool,
+}
+
+/// Why a pool element is not registered.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RegisterFailed {
+    /// A socket or thread could not be had.
+    Network(NetError),
+    /// The registrar rejected the registration.
+    Rejected(Option<OperationError>),
+    /// Registrars were found, and none answered.
+    NoAnswer,
+    /// No registrar was found in time.
+    NoRegistrar,
+    /// The pool element ended.
+    Ended,
+}
+
+impl RegisterFailed {
+    /// Whether registering again with nothing changed may succeed.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Network(error) => error.is_temporary(),
+            Self::NoAnswer | Self::NoRegistrar => true,
+            Self::Rejected(_) | Self::Ended => false,
+        }
+    }
+}
+
+impl fmt::Display for RegisterFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(error) => error.fmt(f),
+            Self::Rejected(Some(error)) => write!(f, "the registrar rejected it: {error}"),
+            Self::Rejected(None) => f.write_str("the registrar rejected it without saying why"),
+            Self::NoAnswer => f.write_str("no registrar answers: check that one is running"),
+            Self::NoRegistrar => f.write_str(
+                "no registrar was found: start one (`rsp registrar`), or name one by its address",
+            ),
+            Self::Ended => f.write_str("the pool element has ended: register a new one"),
+        }
+    }
+}
+
+impl std::error::Error for RegisterFailed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        if let Self::Network(error) = self {
+            Some(error)
+        } else {
+            None
+        }
+    }
+}
+
+/// A running pool element. Dropping it deregisters it in its own thread.
+#[derive(Debug)]
+pub struct PoolElementNode {
+    node: Node<ElementCommand, Event>,
+    endpoints: PoolElementEndpoints,
+    registration: watch::Receiver<Registration>,
+    accepted: mpsc::Receiver<Connection>,
+}
+
+/// What the thread hands out when it has started.
+type Handed = (
+    PoolElementEndpoints,
+    watch::Receiver<Registration>,
+    mpsc::Receiver<Connection>,
+    oneshot::Receiver<Result<(), RegisterFailed>>,
+);
+
+impl PoolElementNode {
+    /// Binds its ports, registers, and waits until it is registered. Dropping the future ends it.
+    ///
+    /// # Errors
+    /// See [`RegisterFailed`].
+    pub async fn register(config: PoolElementConfig) -> Result<Self, RegisterFailed> {
+        let name = format!("element {}", config.pool_handle);
+        let build = move |events| build(config, events);
+        let started = Node::start(name, build)
+            .await
+            .map_err(RegisterFailed::Network)?;
+        let (node, (endpoints, registration, accepted, registered)) = started;
+        registered.await.map_err(|_| RegisterFailed::Ended)??;
+        Ok(Self {
+            node,
+            endpoints,
+            registration,
+            accepted,
+        })
+    }
+
+    /// How its registration is now.
+    pub fn registration(&self) -> Registration {
+        self.registration.borrow().clone()
+    }
+
+    /// Where pool users can reach it.
+    pub fn endpoints(&self) -> &PoolElementEndpoints {
+        &self.endpoints
+    }
+
+    /// The next association that a pool user began; `None` when the pool element has ended.
+    /// Cancelling loses nothing.
+    pub async fn accept(&mut self) -> Option<Connection> {
+        self.accepted.recv().await
+    }
+
+    /// Registers another policy value. What was asked for is registered soon; a registrar that
+    /// rejects it is an event.
+    pub async fn set_policy(&self, policy: Policy) {
+        // If it has ended there is nothing to set.
+        let _ = self
+            .node
+            .commands()
+            .send(ElementCommand::SetPolicy(policy))
+            .await;
+    }
+
+    /// Counters of the transport; `None` if it has ended.
+    pub async fn statistics(&self) -> Option<NetworkStatistics> {
+        self.node.ask(ElementCommand::Statistics).await
+    }
+
+    /// Its events, from now on; the first call has them from the start.
+    pub fn events(&self) -> EventReceiver<Event> {
+        self.node.events()
+    }
+
+    /// Leaves the pool, closes all associations in good order, and waits for that.
+    pub async fn deregister(self) {
+        // If it has ended already, that is what was wanted.
+        let _ = self.node.commands().send(ElementCommand::Deregister).await;
+        self.node.finished().await;
+    }
+}
+
+/// What an application asks of a pool element.
+#[derive(Debug)]
+pub(crate) enum ElementCommand {
+    SetPolicy(Policy),
+    Statistics(oneshot::Sender<NetworkStatistics>),
+    Deregister,
+}
+
+type FirstAnswer = Rc<RefCell<Option<oneshot::Sender<Result<(), RegisterFailed>>>>>;
+
+struct ElementRole {
+    machine: PoolElement,
+    registrars: RegistrarAssociations,
+    /// Who began the associations that were accepted.
+    peers: std::collections::BTreeMap<AssociationId, PeerAddress>,
+    accept: mpsc::Sender<Connection>,
+    registration: watch::Sender<Registration>,
+    /// Waits for the outcome of the first registration.
+    first_answer: FirstAnswer,
+    events: Events<Event>,
+    is_ending: bool,
+    is_done: bool,
+}
+
+type Built = (ElementRole, Shared, DataReceiver, Handed);
+
+fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetError> {
+    let sctp_port = config.sctp_port.map_or_else(random_sctp_port, Ok)?;
+    let network = Network::start(NetworkConfig {
+        addresses: config.addresses.clone(),
+        udp_port: config.udp_port,
+        sctp: rserpool_sctp::Config {
+            listen: true,
+            timers: config.sctp_timers,
+            associations_max: ASSOCIATIONS_MAX,
+            ..rserpool_sctp::Config::new(sctp_port)
+        },
+        lifelines: true,
+        tcp_port: None,
+        hear: Some(config.multicast),
+        announce: None,
+    })?;
+    let endpoints = PoolElementEndpoints {
+        addresses: network.udp_addresses(),
+        sctp_port,
+        udp_port: network.udp_port(),
+    };
+    let seed = config.seed.map_or_else(random_u64, Ok)?;
+    let machine_config = Config {
+        pool_handle: config.pool_handle,
+        id: config.id,
+        user_transport: UserTransportTemplate {
+            protocol: UserProtocol::Sctp,
+            port: sctp_port,
+            transport_use: TransportUse::DATA_PLUS_CONTROL,
+        },
+        addresses: (!config.addresses.is_empty()).then_some(config.addresses),
+        encapsulation_ports: rserpool_wire::parameter::EncapsulationPorts {
+            user: encapsulation_port(endpoints.udp_port),
+            asap: None,
+        },
+        policy: config.policy,
+        registration_life: config.registration_life,
+        registrars: config.registrars,
+        timers: config.timers,
+    };
+    let mut machine = PoolElement::new(machine_config, seed, Timestamp::ZERO);
+    machine.handle_input(Timestamp::ZERO, Input::Command(Command::Register));
+    let (data, commands) = DataConnections::new();
+    let (accept, accepted) = mpsc::channel(ACCEPT_QUEUE_MAX);
+    let (registration, registration_seen) = watch::channel(Registration::default());
+    let (first, first_answer) = oneshot::channel();
+    let role = ElementRole {
+        machine,
+        registrars: RegistrarAssociations::default(),
+        peers: std::collections::BTreeMap::new(),
+        accept,
+        registration,
+        first_answer: Rc::new(RefCell::new(Some(first))),
+        events,
+        is_ending: false,
+        is_done: false,
+    };
+    role.give_up_after(config.register_timeout);
+    let handed = (endpoints, registration_seen, accepted, first_answer);
+    Ok((role, Shared { network, data }, commands, handed))
+}
+
+impl ElementRole {
+    /// Answers the first registration if nobody else does.
+    fn give_up_after(&self, time: Duration) {
+        let first_answer = Rc::clone(&self.first_answer);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(time).await;
+            answer(&first_answer, Err(RegisterFailed::NoRegistrar));
+        });
+    }
+
+    fn on_event(&mut self, event: &Event) {
+        match event {
+            Event::Registered { home, id, .. } => {
+                let (id, home) = (Some(*id), Some(home.clone()));
+                self.registration.send_replace(Registration {
+                    id,
+                    home,
+                    is_registered: true,
+                });
+                answer(&self.first_answer, Ok(()));
+            }
+            Event::RegistrationRejected { error, .. } => {
+                answer(
+                    &self.first_answer,
+                    Err(RegisterFailed::Rejected(error.clone())),
+                );
+            }
+            Event::RegistrationFailed { .. } => {
+                answer(&self.first_answer, Err(RegisterFailed::NoAnswer));
+            }
+            Event::ServerHuntStarted { .. } => {
+                self.registration
+                    .send_modify(|registration| registration.home = None);
+            }
+            Event::HomeRegistrarChanged { home, .. } => {
+                let home = Some(home.clone());
+                self.registration
+                    .send_modify(|registration| registration.home = home);
+            }
+            Event::Expired => {
+                self.registration
+                    .send_modify(|registration| registration.is_registered = false);
+            }
+            // Rejected, it is not ours to remove any more; unanswered, its life ends it.
+            Event::Deregistered
+            | Event::DeregistrationRejected { .. }
+            | Event::DeregistrationFailed { .. } => {
+                self.registration
+                    .send_modify(|registration| registration.is_registered = false);
+                self.is_done |= self.is_ending;
+            }
+            Event::BadMessage { .. }
+            | Event::UnexpectedMessage { .. }
+            | Event::ErrorReceived { .. } => {}
+        }
+    }
+
+    fn end(&mut self) -> Option<Input> {
+        if std::mem::replace(&mut self.is_ending, true) {
+            return None;
+        }
+        // Never registered: there is nothing to leave, and no answer to wait for.
+        self.is_done |= self.registration.borrow().id.is_none();
+        Some(Input::Command(Command::Deregister))
+    }
+
+    fn accept(&mut self, node: &mut Shared, up: Up) {
+        let Up {
+            association,
+            peer,
+            remote,
+            ..
+        } = up;
+        let (sink, inlet) = inlet();
+        let outlet = node.data.open(association, remote, 0, sink);
+        self.peers.insert(association, peer);
+        let connection = Connection::new(outlet, inlet, remote);
+        if self.accept.try_send(connection).is_err() {
+            let limit = ACCEPT_QUEUE_MAX;
+            node.network.tell(NetworkEvent::TooManyConnections {
+                peer: remote,
+                limit,
+            });
+            node.network
+                .abort(association, "the application does not accept");
+        }
+    }
+}
+
+fn answer(to: &FirstAnswer, outcome: Result<(), RegisterFailed>) {
+    if let Some(first) = to.borrow_mut().take() {
+        // Who asked may have stopped waiting; the end of its handle is told elsewhere.
+        let _ = first.send(outcome);
+    }
+}
+
+impl Role for ElementRole {
+    type Machine = PoolElement;
+    type Command = ElementCommand;
+
+    fn machine(&mut self) -> &mut PoolElement {
+        &mut self.machine
+    }
+
+    fn on_up(&mut self, node: &mut Shared, up: Up) -> Option<Input> {
+        let Some(registrar) = self.registrars.on_up(up.association) else {
+            self.accept(node, up);
+            return None;
+        };
+        let local = node.network.local_addresses_toward(up.remote);
+        Some(Input::AssociationUp {
+            association: up.association,
+            registrar,
+            local,
+        })
+    }
+
+    fn on_message(&mut self, node: &mut Shared, from: FromPeer) -> Option<Input> {
+        let FromPeer {
+            association,
+            message,
+        } = from;
+        let decoded = message.as_ref().ok().map(|decoded| &decoded.message);
+        if let Some(Message::Cookie(_) | Message::CookieEcho(_) | Message::BusinessCard(_)) =
+            decoded
+        {
+            node.network.on_control_dropped();
+            return None;
+        }
+        // A registrar that takes this pool element over begins an association itself
+        // (RFC 5353 §3.5); that it is one shows in what it says first.
+        if let Some(Message::EndpointKeepAlive(_)) = decoded
+            && let Some(peer) = self.peers.remove(&association)
+            && let Some(remote) = node.network.peer(association)
+        {
+            let registrar = RegistrarAddress {
+                transport: peer.transport,
+                addresses: peer.addresses,
+                port: peer.port,
+                udp_port: peer.udp_port,
+            };
+            self.registrars.add(association, registrar.clone());
+            let local = node.network.local_addresses_toward(remote);
+            let up = Input::AssociationUp {
+                association,
+                registrar,
+                local,
+            };
+            self.machine.handle_input(node.network.now(), up);
+        }
+        Some(Input::Received {
+            from: association,
+            message,
+        })
+    }
+
+    fn on_announce(&mut self, from: SocketAddr, message: Message) -> Option<Input> {
+        Some(Input::Announced { from, message })
+    }
+
+    fn on_send_failed(&mut self, association: AssociationId, _: Message) -> Option<Input> {
+        Some(Input::SendFailed { association })
+    }
+
+    fn on_down(&mut self, node: &mut Shared, down: Down) -> Option<Input> {
+        let association = down.association;
+        self.peers.remove(&association);
+        node.data.on_down(association, down.reason);
+        Some(match self.registrars.on_down(association)? {
+            Ended::ConnectFailed(registrar) => Input::ConnectFailed { registrar },
+            Ended::Lost => Input::AssociationLost { association },
+        })
+    }
+
+    fn on_command(&mut self, node: &mut Shared, command: ElementCommand) -> Option<Input> {
+        match command {
+            ElementCommand::SetPolicy(policy) => Some(Input::Command(Command::SetPolicy(policy))),
+            ElementCommand::Statistics(reply) => {
+                // Who asked may have stopped waiting.
+                let _ = reply.send(node.network.statistics());
+                None
+            }
+            ElementCommand::Deregister => self.end(),
+        }
+    }
+
+    fn on_abandoned(&mut self) -> Option<InputOf<Self>> {
+        self.end()
+    }
+
+    fn on_output(&mut self, node: &mut Shared, output: OutputOf<Self>) {
+        match output {
+            Output::Connect { registrar } => self.registrars.connect(&mut node.network, registrar),
+            Output::StopConnecting { registrar } => {
+                self.registrars
+                    .stop_connecting(&mut node.network, &registrar);
+            }
+            Output::Send { to, message } => node.send(to, &message),
+            Output::Close { association } => node.network.close(association),
+            Output::Event(event) => {
+                self.on_event(&event);
+                self.events.tell(NodeEvent::Machine(event));
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// The registrar associations are closed too.
+    fn stop(&mut self) -> Option<InputOf<Self>> {
+        Some(Input::Command(Command::Stop))
+    }
+}
