@@ -9,6 +9,7 @@
 //! has no clock, no socket, no runtime and no log; the same seed and inputs give the same outputs.
 
 mod address;
+mod keyed_timers;
 mod machine;
 pub mod pool_element;
 pub mod pool_user;

@@ -32,8 +32,8 @@ pub(crate) struct ServerHunt {
     sctp_only: bool,
     /// How many associations may be tried at one time (SH1).
     limit: usize,
-    /// All known registrars have failed at least once since the hunt started.
-    has_paused: bool,
+    /// Rounds since the hunt started in which nobody could be reached.
+    rounds_failed: u32,
     /// The home registrar, to which there is an association already.
     home: Option<RegistrarAddress>,
     created_at: Timestamp,
@@ -68,6 +68,8 @@ struct Known {
     /// In which round an attempt was last made.
     tried_in: u32,
     attempting: bool,
+    /// When an attempt was last stopped.
+    stopped_at: Option<Timestamp>,
     /// It was the home registrar and failed; others come first.
     suspect: bool,
 }
@@ -101,7 +103,7 @@ impl ServerHunt {
             round: 0,
             sctp_only,
             limit: ATTEMPTS_MAX,
-            has_paused: false,
+            rounds_failed: 0,
             home: None,
             created_at: now,
             timers: HuntTimers {
@@ -135,14 +137,19 @@ impl ServerHunt {
         }
         self.limit = limit.min(ATTEMPTS_MAX);
         if self.state == State::Idle {
-            self.has_paused = false;
+            self.rounds_failed = 0;
             self.start_round(now, rng);
         }
     }
 
+    /// How many associations may be tried at one time from now on (SH1).
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.min(ATTEMPTS_MAX);
+    }
+
     /// Ends the hunt: a registrar was found (SH3), or none is wanted any more.
-    pub(crate) fn stop(&mut self) {
-        self.stop_attempts();
+    pub(crate) fn stop(&mut self, now: Timestamp) {
+        self.stop_attempts(now);
         for known in &mut self.known {
             known.suspect = false;
         }
@@ -164,10 +171,24 @@ impl ServerHunt {
         self.state != State::Idle
     }
 
+    /// Rounds since the hunt started in which nobody could be reached.
+    pub(crate) fn rounds_failed(&self) -> u32 {
+        self.rounds_failed
+    }
+
     /// Whether an association with this registrar is being established.
     pub(crate) fn is_attempting(&self, registrar: &RegistrarAddress) -> bool {
         self.find(registrar)
             .is_some_and(|known| self.known[known].attempting)
+    }
+
+    /// Whether an attempt to reach this registrar has just been stopped: its association may
+    /// have come up in that moment.
+    pub(crate) fn was_stopped(&self, now: Timestamp, registrar: &RegistrarAddress) -> bool {
+        let known = self.find(registrar).map(|known| &self.known[known]);
+        known
+            .and_then(|known| known.stopped_at)
+            .is_some_and(|stopped_at| now.since(stopped_at) < self.timers.t5)
     }
 
     /// SH4: an attempt failed; the next registrar is tried.
@@ -216,7 +237,8 @@ impl ServerHunt {
         });
         match self.state {
             State::Attempting { until } if until <= now => {
-                self.stop_attempts();
+                self.stop_attempts(now);
+                self.rounds_failed = self.rounds_failed.saturating_add(1);
                 self.double_t5();
                 self.start_round(now, rng);
             }
@@ -321,12 +343,13 @@ impl ServerHunt {
     /// clients come back evenly spread over one T5. The pauses are the gaps of a renewal process
     /// with gaps between T5/2 and T5; the first is what is left of such a gap at a random time.
     fn pause(&mut self, now: Timestamp, rng: &mut impl Rng) {
-        let pause = if std::mem::replace(&mut self.has_paused, true) {
-            duration_between(rng, self.t5 / 2, self.t5)
-        } else {
+        let pause = if self.rounds_failed == 0 {
             let gap = gap_at_a_random_time(rng, self.t5);
             duration_between(rng, Duration::ZERO, gap)
+        } else {
+            duration_between(rng, self.t5 / 2, self.t5)
         };
+        self.rounds_failed = self.rounds_failed.saturating_add(1);
         self.double_t5();
         let until = now + pause.max(SHORTEST);
         self.state = State::Pausing { until };
@@ -351,9 +374,10 @@ impl ServerHunt {
         self.t5 = self.t5.saturating_mul(2).min(most);
     }
 
-    fn stop_attempts(&mut self) {
+    fn stop_attempts(&mut self, now: Timestamp) {
         for known in &mut self.known {
             if std::mem::take(&mut known.attempting) {
+                known.stopped_at = Some(now);
                 let stop = HuntOutput::StopConnecting(known.address.clone());
                 self.outputs.push(stop);
             }
@@ -411,6 +435,7 @@ impl Known {
             outdated_at,
             tried_in: 0,
             attempting: false,
+            stopped_at: None,
             suspect: false,
         }
     }

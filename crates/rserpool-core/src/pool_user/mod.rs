@@ -11,16 +11,34 @@
 //!
 //! Must not know octets, sockets, clocks, or what is said to pool elements.
 
+mod bad_message;
+mod cache;
 mod config;
 mod event;
+mod home_registrar;
+mod resolution;
+mod snapshot;
+mod subscription;
+mod unreachable;
 
 pub use config::{Config, Limits};
 pub use event::{Event, ResolveFailure, Source};
+pub use snapshot::{CachedPoolSnapshot, Snapshot};
 
-use crate::{AssociationId, RegistrarAddress};
+use crate::keyed_timers::KeyedTimers;
+use crate::rate_limit::RateLimit;
+use crate::server_hunt::ServerHunt;
+use crate::{AssociationId, Machine, RegistrarAddress, Timestamp};
+use cache::Cache;
+use home_registrar::Home;
+use rand_core::SeedableRng;
+use rand_pcg::Pcg64;
+use resolution::Query;
 use rserpool_wire::asap::Message;
 use rserpool_wire::{Decoded, PoolElementId, PoolHandle, Undecodable};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use subscription::Subscription;
 
 /// A request, as its user numbers it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -138,4 +156,182 @@ pub enum Output {
 
 /// A pool user.
 #[derive(Debug)]
-pub struct PoolUser {}
+pub struct PoolUser {
+    config: Config,
+    home: Option<Home>,
+    hunt: ServerHunt,
+    /// Handle resolutions that wait for their response, one per pool.
+    queries: BTreeMap<PoolHandle, Query>,
+    cache: Cache,
+    subscriptions: BTreeMap<PoolHandle, Subscription>,
+    /// Reports that wait for a registrar.
+    reports: VecDeque<(PoolHandle, PoolElementId)>,
+    timers: KeyedTimers<Timer>,
+    errors: RateLimit,
+    is_stopped: bool,
+    rng: Pcg64,
+    now: Timestamp,
+    outputs: VecDeque<Output>,
+    discarded: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Timer {
+    T1EnrpRequest(PoolHandle),
+    /// A subscription that the registrar does not keep is asked for again.
+    Renewal(PoolHandle),
+}
+
+impl Machine for PoolUser {
+    type Config = Config;
+    type Input = Input;
+    type Output = Output;
+    type Snapshot = Snapshot;
+
+    fn new(config: Config, seed: u64, now: Timestamp) -> Self {
+        let registrars = config.registrars.clone();
+        let mut pool_user = Self {
+            home: None,
+            hunt: ServerHunt::new(registrars, false, &config.timers, now),
+            queries: BTreeMap::new(),
+            cache: Cache::new(config.limits.cached_pools_max),
+            subscriptions: BTreeMap::new(),
+            reports: VecDeque::new(),
+            timers: KeyedTimers::default(),
+            errors: RateLimit::default(),
+            is_stopped: false,
+            rng: Pcg64::seed_from_u64(seed),
+            now,
+            outputs: VecDeque::new(),
+            discarded: 0,
+            config,
+        };
+        // RFC 5352 §3.6: "At its startup ... a PE or PU MUST establish a new Home ENRP server."
+        pool_user.start_hunt(None);
+        pool_user.forward_hunt();
+        pool_user
+    }
+
+    fn handle_input(&mut self, now: Timestamp, input: Input) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Received { from, message } => self.on_received(from, message),
+            Input::AssociationUp {
+                association,
+                registrar,
+            } => self.on_association_up(association, registrar),
+            Input::ConnectFailed { registrar } => {
+                self.hunt
+                    .on_connect_failed(self.now, &mut self.rng, &registrar);
+            }
+            Input::AssociationLost { association } => self.on_association_lost(association),
+            Input::SendFailed { association } => self.on_send_failed(association),
+            Input::Announced { from, message } => self.on_announced(from, &message),
+            Input::Command(command) => self.on_command(command),
+        }
+        self.forward_hunt();
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        while let Some(timer) = self.timers.pop(self.now) {
+            match timer {
+                Timer::T1EnrpRequest(pool_handle) => self.fire_enrp_request(&pool_handle),
+                Timer::Renewal(pool_handle) => self.fire_renewal(&pool_handle),
+            }
+        }
+        self.hunt.handle_timeout(self.now, &mut self.rng);
+        self.forward_hunt();
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        let timers = self.timers.next_deadline().into_iter();
+        timers.chain(self.hunt.poll_timeout()).min()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.take_snapshot()
+    }
+}
+
+impl PoolUser {
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Resolve {
+                request,
+                pool_handle,
+                items,
+                subscribe,
+            } => self.resolve(request, pool_handle, items, subscribe),
+            Command::Select {
+                request,
+                pool_handle,
+            } => self.select(request, pool_handle),
+            Command::Unsubscribe { pool_handle } => self.unsubscribe(&pool_handle),
+            Command::ReportUnreachable {
+                pool_handle,
+                pool_element,
+            } => self.report_unreachable(pool_handle, pool_element),
+            Command::Stop => self.stop(),
+        }
+    }
+
+    /// Every message takes this way.
+    fn on_received(&mut self, from: AssociationId, message: Result<Decoded<Message>, Undecodable>) {
+        if !self.is_home(from) {
+            self.discarded += 1;
+            return;
+        }
+        self.on_home_heard();
+        let Decoded {
+            message,
+            unrecognized,
+        } = match message {
+            Ok(decoded) => decoded,
+            Err(undecodable) => return self.on_undecodable(from, undecodable),
+        };
+        match message {
+            Message::HandleResolutionResponse(response) => {
+                self.on_handle_resolution_response(response);
+            }
+            Message::Error(error) => self.emit(Event::ErrorReceived { error: error.error }),
+            Message::Registration(_)
+            | Message::Deregistration(_)
+            | Message::RegistrationResponse(_)
+            | Message::DeregistrationResponse(_)
+            | Message::HandleResolution(_)
+            | Message::EndpointKeepAlive(_)
+            | Message::EndpointKeepAliveAck(_)
+            | Message::EndpointUnreachable(_)
+            | Message::ServerAnnounce(_)
+            | Message::Cookie(_)
+            | Message::CookieEcho(_)
+            | Message::BusinessCard(_) => self.on_unexpected(&message),
+        }
+        self.send_error(from, unrecognized);
+    }
+
+    fn stop(&mut self) {
+        self.is_stopped = true;
+        for (pool_handle, query) in std::mem::take(&mut self.queries) {
+            self.fail(&pool_handle, query, &ResolveFailure::Stopped);
+        }
+        self.subscriptions.clear();
+        self.reports.clear();
+        self.timers.clear();
+        self.leave_registrar();
+    }
+
+    fn send(&mut self, to: AssociationId, message: impl Into<Message>) {
+        let message = message.into();
+        self.outputs.push_back(Output::Send { to, message });
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}

@@ -68,20 +68,22 @@ impl Registrar {
                     pool_created: registered.change == Change::PoolCreated,
                 });
             }
-            Change::Updated { .. } => {
+            Change::Unchanged if moved_from.is_none() => {
+                self.on_sign_of_life(key);
+                self.counters.reregistrations_unchanged += 1;
+            }
+            Change::Updated { .. } | Change::Unchanged => {
                 self.on_sign_of_life(key);
                 self.counters.reregistrations_changed += 1;
-                self.subscriptions.on_change(self.now, pool_handle);
+                if registered.change != Change::Unchanged {
+                    self.subscriptions.on_change(self.now, pool_handle);
+                }
                 self.emit(Event::PoolElementReregistered {
                     pool_handle: pool_handle.clone(),
                     pool_element: pool_element.id,
                     association,
                     moved_from,
                 });
-            }
-            Change::Unchanged => {
-                self.on_sign_of_life(key);
-                self.counters.reregistrations_unchanged += 1;
             }
         }
         Ok(())
