@@ -91,6 +91,7 @@ impl<R: Role> Driver<R> {
     /// Runs until the machine is done and its associations are closed.
     pub(crate) async fn run(mut self, mut commands: Commands<R::Command>) {
         let mut is_abandoned = false;
+        self.carry_out();
         self.turn();
         while !self.role.is_done() {
             let timeout = self.role.machine().poll_timeout();
@@ -254,8 +255,11 @@ impl<R: Role> Driver<R> {
         self.tell_machine(input);
         self.node.data.close_all(&mut self.node.network);
         let until = self.now() + CLOSING_TIMEOUT;
-        while self.node.network.associations() > 0 && self.now() < until {
+        loop {
             self.turn();
+            if self.node.network.associations() == 0 || self.now() >= until {
+                return;
+            }
             self.node.network.ready(Some(until)).await;
         }
     }
