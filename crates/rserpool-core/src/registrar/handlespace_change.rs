@@ -50,10 +50,13 @@ impl Registrar {
         if let Some(old) = moved_from.and_then(|old| self.associations.get_mut(&old)) {
             old.pool_elements.remove(&key);
         }
-        if known.is_none() || moved_from.is_some() {
-            if let Some(owner) = self.associations.get_mut(&association) {
-                owner.pool_elements.insert(key);
-            }
+        let is_new_here = known.is_none() || moved_from.is_some();
+        if let Some(owner) = self
+            .associations
+            .get_mut(&association)
+            .filter(|_| is_new_here)
+        {
+            owner.pool_elements.insert(key);
         }
         self.start_registration_life(key, pool_element.registration_life);
         match registered.change {

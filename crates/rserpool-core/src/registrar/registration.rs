@@ -164,16 +164,15 @@ fn check_values(
     if !is_sound {
         return Err(invalid(pool_element));
     }
-    if let UserTransport::Sctp(sctp) = &pool_element.user_transport {
-        if !sctp.addresses.iter().all(|own| peer.has(*own)) {
-            let warning = invalid(pool_element);
-            if let UserTransport::Sctp(sctp) = &mut pool_element.user_transport {
-                sctp.addresses.retain(|own| peer.has(*own));
-            }
-            return Ok(Some(warning));
-        }
+    let is_partly_foreign = matches!(
+        &pool_element.user_transport,
+        UserTransport::Sctp(sctp) if !sctp.addresses.iter().all(|own| peer.has(*own))
+    );
+    let warning = is_partly_foreign.then(|| invalid(pool_element));
+    if let UserTransport::Sctp(sctp) = &mut pool_element.user_transport {
+        sctp.addresses.retain(|own| peer.has(*own));
     }
-    Ok(None)
+    Ok(warning)
 }
 
 /// Rule 4 (RFC 5352 §3.1): "record the SCTP transport address from which it received the
