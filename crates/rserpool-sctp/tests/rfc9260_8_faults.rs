@@ -130,26 +130,47 @@ fn of_two_idle_ends_only_one_asks() {
 
 #[test]
 fn late_driver_reads_what_has_arrived_before_it_gives_up() {
-    let (mut network, ours, theirs) = pair(1, Timers::lan());
-    for host in [0, 1] {
-        let association = [ours, theirs][host];
-        network.send(host, association, message(0, 0, vec![0; 1000]));
+    let mut network = Network::new(1);
+    network.add(client_config());
+    let patient = Timers {
+        association_max_retrans: 30,
+        ..Timers::lan()
+    };
+    network.add(with_timers(server_config(), patient));
+    let (ours, theirs) = network.associate(0, 1);
+    network.weather.delay = millis(20);
+    network.send(0, ours, message(0, 0, vec![0; 1000]));
+    for ppid in 0..10 {
+        network.send(1, theirs, message(0, ppid, vec![0; 1000]));
     }
-    network.run_for(millis(1));
-    // Both processes are stopped for a minute. Nothing is lost.
-    network.now = network.now + Duration::from_secs(60);
-    network.run_for(Duration::from_secs(10));
-    assert!(
-        network.down(0, ours).is_none(),
-        "{:?}",
-        network.hosts[0].events
+    // The client stands still; in its socket are ten packets before the acknowledgement.
+    network.stopped = Some(0);
+    network.run_for(millis(700));
+    network.go_on();
+    network.run_for(Duration::from_secs(5));
+    assert_eq!(network.down(0, ours), None);
+    assert_eq!(network.down(1, theirs), None);
+    assert_eq!(
+        (network.messages(0).len(), network.messages(1).len()),
+        (10, 1)
     );
-    assert!(
-        network.down(1, theirs).is_none(),
-        "{:?}",
-        network.hosts[1].events
-    );
-    assert_eq!(network.messages(0).len() + network.messages(1).len(), 2);
+}
+
+#[test]
+fn late_driver_gives_the_peer_time_to_answer() {
+    let (mut network, ours, theirs) = pair(1, Timers::lan());
+    // The message is lost, and all retransmissions of it come due while the client stands still.
+    network.cut.push(address(1));
+    network.send(0, ours, message(0, 0, vec![0; 1000]));
+    network.run_for(millis(5));
+    network.stopped = Some(0);
+    network.run_for(millis(700));
+    network.cut.clear();
+    network.go_on();
+    network.run_for(Duration::from_secs(5));
+    assert_eq!(network.down(0, ours), None);
+    assert_eq!(network.down(1, theirs), None);
+    assert_eq!(network.messages(1).len(), 1);
 }
 
 #[test]

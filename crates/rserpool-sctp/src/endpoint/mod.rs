@@ -41,7 +41,8 @@ pub struct Endpoint {
     jar: CookieJar,
     /// Answers every INIT that begins an association. It keeps nothing between two of them.
     listener: Socket,
-    associations: BTreeMap<AssociationId, Association>,
+    /// Boxed: a map's nodes are half empty, and an association is large.
+    associations: BTreeMap<AssociationId, Box<Association>>,
     demultiplexer: Demultiplexer,
     timers: TimerQueue,
     replay_guard: ReplayGuard,
@@ -219,7 +220,7 @@ impl Endpoint {
     pub fn send_queue_octets(&self, association: AssociationId) -> usize {
         self.associations
             .get(&association)
-            .map_or(0, Association::send_queue_octets)
+            .map_or(0, |association| association.send_queue_octets())
     }
 
     /// The verification tag in packets of this association to us.
@@ -296,7 +297,7 @@ impl Endpoint {
             self.demultiplexer.add_tag(association.local_tag, id);
         }
         self.demultiplexer.register(&mut association);
-        self.associations.insert(id, association);
+        self.associations.insert(id, Box::new(association));
         id
     }
 
@@ -343,7 +344,7 @@ impl Endpoint {
     }
 
     /// Takes an association off the books.
-    fn remove(&mut self, id: AssociationId) -> Option<Association> {
+    fn remove(&mut self, id: AssociationId) -> Option<Box<Association>> {
         let association = self.associations.remove(&id)?;
         self.timers.remove(id);
         self.forget_tag(association.local_tag, id);

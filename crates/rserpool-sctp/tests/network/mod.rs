@@ -96,6 +96,9 @@ pub struct Network {
     pub record: bool,
     /// Hosts whose datagrams and those to whom are lost.
     pub cut: Vec<SocketAddr>,
+    /// A host whose process stands still: what arrives waits in its socket.
+    pub stopped: Option<usize>,
+    waiting: Vec<Datagram>,
     /// From inside address to outside address.
     pub translation: BTreeMap<SocketAddr, SocketAddr>,
     in_flight: BTreeMap<(Timestamp, u64), Datagram>,
@@ -115,6 +118,8 @@ impl Network {
             seen: Vec::new(),
             record: true,
             cut: Vec::new(),
+            stopped: None,
+            waiting: Vec::new(),
             translation: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             sent: 0,
@@ -267,16 +272,21 @@ impl Network {
             self.deliver(&datagram);
         }
         let now = self.now;
-        for host in &mut self.hosts {
-            if host
-                .endpoint
-                .poll_timeout()
-                .is_some_and(|timeout| timeout <= now)
-            {
+        for (number, host) in self.hosts.iter_mut().enumerate() {
+            let timeout = host.endpoint.poll_timeout();
+            if self.stopped != Some(number) && timeout.is_some_and(|timeout| timeout <= now) {
                 host.endpoint.handle_timeout(now);
             }
         }
         self.fetch();
+    }
+
+    /// The process that stood still goes on: it reads what waits, and then looks at the time.
+    pub fn go_on(&mut self) {
+        self.stopped = None;
+        for datagram in std::mem::take(&mut self.waiting) {
+            self.deliver(&datagram);
+        }
     }
 
     /// A datagram from nowhere, delivered at once.
@@ -289,10 +299,12 @@ impl Network {
 
     fn next(&self) -> Option<Timestamp> {
         let delivery = self.in_flight.first_key_value().map(|((time, _), _)| *time);
-        let timeouts = self
+        let running = self
             .hosts
             .iter()
-            .filter_map(|host| host.endpoint.poll_timeout());
+            .enumerate()
+            .filter(|(n, _)| self.stopped != Some(*n));
+        let timeouts = running.filter_map(|(_, host)| host.endpoint.poll_timeout());
         delivery.into_iter().chain(timeouts).min()
     }
 
@@ -306,10 +318,15 @@ impl Network {
         if inside.is_none() && self.translation.contains_key(&to) {
             return;
         }
-        if let Some(host) = self.hosts.iter_mut().find(|host| host.address == to) {
-            host.endpoint
-                .handle_datagram(self.now, datagram.from, &datagram.payload);
+        let Some(number) = self.hosts.iter().position(|host| host.address == to) else {
+            return;
+        };
+        if self.stopped == Some(number) {
+            self.waiting.push(datagram.clone());
+            return;
         }
+        let endpoint = &mut self.hosts[number].endpoint;
+        endpoint.handle_datagram(self.now, datagram.from, &datagram.payload);
     }
 
     fn fetch(&mut self) {
