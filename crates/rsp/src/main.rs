@@ -8,6 +8,7 @@ mod command;
 mod exit;
 mod hex;
 mod logging;
+mod management;
 mod option;
 mod output;
 mod signals;

@@ -11,6 +11,7 @@ mod tcp;
 pub(crate) use file::{Frame, is_capture, read_frames};
 
 use etherparse::{SlicedPacket, TransportSlice};
+use rserpool_wire::Protocol;
 use std::net::{IpAddr, SocketAddr};
 
 /// IANA: SCTP's number among the IP protocols.
@@ -21,13 +22,6 @@ const ASAP_PORT: u16 = 3863;
 const ENRP_PORT: u16 = 9901;
 /// SCTP in UDP (RFC 6951).
 const ENCAPSULATION_PORT: u16 = 9899;
-
-/// Which of the two protocols; their message types share numbers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) enum Protocol {
-    Asap,
-    Enrp,
-}
 
 /// What carried a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

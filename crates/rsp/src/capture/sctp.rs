@@ -1,6 +1,7 @@
 //! SCTP packets (RFC 9260 §3): the messages in their DATA and I-DATA chunks (RFC 8260).
 
-use super::{Carrier, Found, Protocol};
+use super::{Carrier, Found};
+use rserpool_wire::Protocol;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 

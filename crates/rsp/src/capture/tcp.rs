@@ -1,7 +1,8 @@
 //! TCP connections to port 3863: messages one after the other, each as long as its header says,
 //! rounded up to 4 octets.
 
-use super::{Carrier, Found, Protocol};
+use super::{Carrier, Found};
+use rserpool_wire::Protocol;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 

@@ -1,11 +1,11 @@
 //! `rsp decode`: octets and captures as messages.
 
-use crate::capture::{self, Carrier, Found, Frame, Protocol};
+use crate::capture::{self, Carrier, Found, Frame};
 use crate::exit::{Exit, Failure, OrExit, Outcome};
 use crate::hex;
 use crate::output::{self, Format};
 use anyhow::{Context, anyhow};
-use rserpool_wire::{asap, enrp};
+use rserpool_wire::{Dissection, Protocol, dissect};
 use serde::Serialize;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     /// Another UDP port, besides 9899, at which SCTP is encapsulated (repeatable)
     #[arg(long, value_name = "PORT")]
     udp_port: Vec<u16>,
-    /// Show the octets of each message too
+    /// Show every field of each message, with its place
     #[arg(long, short)]
     verbose: bool,
     /// table or json
@@ -115,7 +115,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
+    error: Option<String>,
     octets: String,
 }
 
@@ -173,24 +173,21 @@ impl Printer<'_> {
         place: Option<(&Found, &Frame, Duration)>,
     ) -> io::Result<()> {
         self.messages += 1;
-        let decoded = decode(protocol, octets);
-        if decoded.is_err() {
+        let dissection = dissect(protocol, octets);
+        if dissection.verdict.is_err() {
             self.malformed += 1;
         }
         match self.arguments.output {
-            Format::Json => output::json(&line(protocol, octets, place, &decoded))?,
+            Format::Json => output::json(&line(protocol, octets, place, &dissection)),
             Format::Table => {
-                let text = match &decoded {
-                    Ok(text) => text.clone(),
-                    Err(error) => format!("malformed: {error}: {}", hex::encode(octets)),
-                };
+                let text = verdict(&dissection, octets);
                 output::line(format!("{}{} {text}", shown_place(place), name(protocol)))?;
                 if self.arguments.verbose {
-                    output::line(dump(octets))?;
+                    output::line(&dissection)?;
                 }
+                Ok(())
             }
         }
-        Ok(())
     }
 
     fn finish(&self) -> Outcome {
@@ -218,35 +215,31 @@ fn split_message(octets: &[u8]) -> (&[u8], &[u8]) {
 
 /// The protocol in which the octets are a message; ASAP if in none or in both.
 fn guess(octets: &[u8]) -> Protocol {
-    match (
-        decode(Protocol::Asap, octets),
-        decode(Protocol::Enrp, octets),
-    ) {
-        (Err(_), Ok(_)) => Protocol::Enrp,
-        _ => Protocol::Asap,
+    let is_one = |protocol| dissect(protocol, octets).verdict.is_ok();
+    if !is_one(Protocol::Asap) && is_one(Protocol::Enrp) {
+        Protocol::Enrp
+    } else {
+        Protocol::Asap
     }
 }
 
-/// The message as text, with what is to be reported of it.
-fn decode(protocol: Protocol, octets: &[u8]) -> Result<String, String> {
-    let (text, unrecognized) = match protocol {
-        Protocol::Asap => asap::Message::decode(octets)
-            .map(|decoded| (decoded.message.to_string(), decoded.unrecognized.len())),
-        Protocol::Enrp => enrp::Message::decode(octets)
-            .map(|decoded| (decoded.message.to_string(), decoded.unrecognized.len())),
+/// The message in one line, or what is wrong with it; and what would be reported of it.
+fn verdict(dissection: &Dissection, octets: &[u8]) -> String {
+    let mut text = match &dissection.verdict {
+        Ok(message) => message.clone(),
+        Err(error) => format!("malformed: {error}: {}", hex::encode(octets)),
+    };
+    for cause in &dissection.report {
+        text.push_str(&format!(" (to report: {cause})"));
     }
-    .map_err(|undecodable| undecodable.to_string())?;
-    Ok(match unrecognized {
-        0 => text,
-        count => format!("{text} ({count} unrecognized parameters to report)"),
-    })
+    text
 }
 
 fn line<'a>(
     protocol: Protocol,
     octets: &[u8],
     place: Option<(&Found, &Frame, Duration)>,
-    decoded: &'a Result<String, String>,
+    dissection: &'a Dissection,
 ) -> Line<'a> {
     Line {
         frame: place.map(|(_, frame, _)| frame.number),
@@ -256,8 +249,8 @@ fn line<'a>(
         carrier: place.map(|(found, ..)| carrier(found.carrier)),
         protocol: name(protocol),
         r#type: octets.first().copied().unwrap_or_default(),
-        message: decoded.as_ref().ok().map(String::as_str),
-        error: decoded.as_ref().err().map(String::as_str),
+        message: dissection.verdict.as_deref().ok(),
+        error: dissection.verdict.as_ref().err().map(ToString::to_string),
         octets: hex::encode(octets),
     }
 }
@@ -289,13 +282,4 @@ fn carrier(carrier: Carrier) -> &'static str {
         Carrier::Tcp => "tcp",
         Carrier::Udp => "udp",
     }
-}
-
-/// The octets, 16 to a line, in words of four.
-fn dump(octets: &[u8]) -> String {
-    let lines = octets.chunks(16).enumerate().map(|(index, line)| {
-        let words: Vec<String> = line.chunks(4).map(hex::encode).collect();
-        format!("        {:04x}  {}", index * 16, words.join(" "))
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -2,13 +2,17 @@
 
 mod completion;
 mod decode;
+mod demo;
+mod status;
 
 use crate::exit::Outcome;
 
 /// A subcommand with its arguments.
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Command {
+    Status(status::Arguments),
     Decode(decode::Arguments),
+    Demo(demo::Arguments),
     Completion(completion::Arguments),
 }
 
@@ -16,15 +20,25 @@ impl Command {
     /// Whether it runs until it is stopped, so that its logs are what one reads.
     pub(crate) fn is_service(&self) -> bool {
         match self {
-            Self::Decode(_) | Self::Completion(_) => false,
+            Self::Status(_) | Self::Decode(_) | Self::Demo(_) | Self::Completion(_) => false,
         }
     }
 
     /// Runs it to its end.
     pub(crate) async fn run(self) -> Outcome {
         match self {
+            Self::Status(arguments) => status::run(&arguments).await,
             Self::Decode(arguments) => decode::run(&arguments),
+            Self::Demo(arguments) => demo::run(&arguments).await,
             Self::Completion(arguments) => completion::run(&arguments),
         }
+    }
+}
+
+/// An identifier, decimal or as `0x` and hexadecimal digits.
+fn identifier(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
     }
 }

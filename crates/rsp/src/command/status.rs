@@ -18,7 +18,13 @@ pub(crate) struct Arguments {
     #[arg(long, short)]
     counters: bool,
     /// table or json
-    #[arg(long, short, value_enum, default_value = "table", value_name = "FORMAT")]
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
     #[arg(hide_default_value = true, hide_possible_values = true)]
     output: Format,
 }
@@ -30,7 +36,10 @@ Examples:
   rsp status -o json | jq '.pools[].pool_elements | length'";
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
-    let address = arguments.management.trim_start_matches("http://").trim_end_matches('/');
+    let address = arguments
+        .management
+        .trim_start_matches("http://")
+        .trim_end_matches('/');
     let status = management::fetch(address).await;
     let exit = match &status {
         Err(FetchError::Connection(_)) => Exit::NoRegistrar,
@@ -47,16 +56,32 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn print(status: &Status, counters: bool) -> std::io::Result<()> {
-    let Status { registrar, reached_at, uptime_ms, associations, subscriptions, .. } = status;
-    let state = if status.shutting_down { "shutting down" } else { "serving" };
+    let Status {
+        registrar,
+        reached_at,
+        uptime_ms,
+        associations,
+        subscriptions,
+        ..
+    } = status;
+    let state = if status.shutting_down {
+        "shutting down"
+    } else {
+        "serving"
+    };
     let seconds = uptime_ms / 1000;
     output::line(format!("registrar {registrar}, {state} for {seconds} s"))?;
     for address in reached_at {
         output::line(format!("  reached at {address}"))?;
     }
-    output::line(format!("  {associations} associations, {subscriptions} subscriptions"))?;
+    output::line(format!(
+        "  {associations} associations, {subscriptions} subscriptions"
+    ))?;
     if !status.registrars_heard.is_empty() {
-        output::line(format!("  other registrars: {}", status.registrars_heard.join(", ")))?;
+        output::line(format!(
+            "  other registrars: {}",
+            status.registrars_heard.join(", ")
+        ))?;
     }
     output::line("")?;
     if status.pools.is_empty() {
@@ -75,7 +100,14 @@ fn print(status: &Status, counters: bool) -> std::io::Result<()> {
 }
 
 fn pools(status: &Status) -> String {
-    let mut table = table(["POOL", "ELEMENT", "POLICY", "LAST HEARD", "LIFE LEFT", "REMARKS"]);
+    let mut table = table([
+        "POOL",
+        "ELEMENT",
+        "POLICY",
+        "LAST HEARD",
+        "LIFE LEFT",
+        "REMARKS",
+    ]);
     for pool in &status.pools {
         for element in &pool.pool_elements {
             let mut remarks = Vec::new();
@@ -90,7 +122,9 @@ fn pools(status: &Status) -> String {
                 element.id.clone(),
                 element.policy.clone(),
                 format!("{} ms", element.last_heard_ms),
-                element.life_left_ms.map_or("for ever".into(), |ms| format!("{} s", ms / 1000)),
+                element
+                    .life_left_ms
+                    .map_or("for ever".into(), |ms| format!("{} s", ms / 1000)),
                 remarks.join(", "),
             ]);
         }

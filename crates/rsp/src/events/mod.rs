@@ -4,6 +4,39 @@ mod pool_element;
 mod pool_user;
 mod registrar;
 
-pub(crate) use pool_element::log_pool_element;
-pub(crate) use pool_user::log_pool_user;
-pub(crate) use registrar::log_registrar;
+use rserpool::{EventReceiver, NetworkEvent, NodeEvent};
+use rserpool_core::{pool_element as element, pool_user as user, registrar as server};
+use tracing::{debug, info, warn};
+
+/// Logs what a registrar tells, until it has ended.
+pub(crate) fn log_registrar(events: EventReceiver<server::Event>) {
+    tokio::spawn(log(events, registrar::log));
+}
+
+/// Logs what a pool element tells, until it has ended.
+pub(crate) fn log_pool_element(events: EventReceiver<element::Event>) {
+    tokio::spawn(log(events, pool_element::log));
+}
+
+/// Logs what a pool user tells, until it has ended.
+pub(crate) fn log_pool_user(events: EventReceiver<user::Event>) {
+    tokio::spawn(log(events, pool_user::log));
+}
+
+async fn log<E: Clone>(mut events: EventReceiver<E>, log_machine: fn(&E)) {
+    while let Some(event) = events.recv().await {
+        match event {
+            NodeEvent::Machine(event) => log_machine(&event),
+            NodeEvent::Network(event) => log_network(&event),
+        }
+    }
+}
+
+/// What others did wrong, or what is missing here, at `warn`; the end of a peer at `debug`.
+fn log_network(event: &NetworkEvent) {
+    match event {
+        NetworkEvent::LifelineLost { .. } | NetworkEvent::Unreachable { .. } => debug!("{event}"),
+        NetworkEvent::Unavailable(_) => info!("{event}"),
+        _ => warn!("{event}"),
+    }
+}

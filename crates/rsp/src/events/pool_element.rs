@@ -4,7 +4,7 @@ use rserpool_core::pool_element::Event;
 use tracing::{info, warn};
 
 /// Logs an event: what its registration goes through at `info`, what it should not at `warn`.
-pub(crate) fn log_pool_element(event: &Event) {
+pub(super) fn log(event: &Event) {
     match event {
         Event::ServerHuntStarted { lost } => {
             let lost = lost.as_ref().map(ToString::to_string);
@@ -22,14 +22,23 @@ pub(crate) fn log_pool_element(event: &Event) {
             let error = error.as_ref().map(ToString::to_string);
             warn!(error, will_retry, "registration rejected");
         }
-        Event::RegistrationFailed { attempts, will_retry } => {
-            warn!(attempts, will_retry, "no registrar answers; is one running?");
+        Event::RegistrationFailed {
+            attempts,
+            will_retry,
+        } => {
+            warn!(
+                attempts,
+                will_retry, "no registrar answers; is one running?"
+            );
         }
         Event::Expired => warn!("the registrar had removed this element; it registers again"),
         Event::Deregistered => info!("deregistered"),
         Event::DeregistrationRejected { error } => warn!(%error, "deregistration rejected"),
         Event::DeregistrationFailed { attempts } => {
-            warn!(attempts, "deregistration not answered; the registration ends with its life");
+            warn!(
+                attempts,
+                "deregistration not answered; the registration ends with its life"
+            );
         }
         Event::BadMessage { error } => warn!(%error, "not an ASAP message"),
         Event::UnexpectedMessage { message_type } => warn!(message_type, "unexpected message"),

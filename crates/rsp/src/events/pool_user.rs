@@ -4,19 +4,34 @@ use rserpool_core::pool_user::Event;
 use tracing::{debug, info, warn};
 
 /// Logs an event: where its registrar is at `info`, the rest at `debug`.
-pub(crate) fn log_pool_user(event: &Event) {
+pub(super) fn log(event: &Event) {
     match event {
-        Event::Resolved { pool_handle, resolution, source, .. } => {
+        Event::Resolved {
+            pool_handle,
+            resolution,
+            source,
+            ..
+        } => {
             let pool_elements = resolution.pool_elements.len();
             debug!(pool = %pool_handle, pool_elements, ?source, "resolved");
         }
-        Event::Selected { pool_handle, pool_element, source, .. } => {
+        Event::Selected {
+            pool_handle,
+            pool_element,
+            source,
+            ..
+        } => {
             debug!(pool = %pool_handle, element = %pool_element.id(), ?source, "selected");
         }
-        Event::ResolveFailed { pool_handle, error, .. } => {
+        Event::ResolveFailed {
+            pool_handle, error, ..
+        } => {
             debug!(pool = %pool_handle, %error, "not resolved");
         }
-        Event::PoolUpdated { pool_handle, resolution } => {
+        Event::PoolUpdated {
+            pool_handle,
+            resolution,
+        } => {
             let pool_elements = resolution.as_ref().map_or(0, |r| r.pool_elements.len());
             debug!(pool = %pool_handle, pool_elements, "updated");
         }

@@ -5,62 +5,111 @@ use tracing::{debug, info, warn};
 
 /// Logs an event: what changes the handlespace at `info`, what somebody did wrong at `warn`, what
 /// happens all the time at `debug`.
-pub(crate) fn log_registrar(event: &Event) {
+pub(super) fn log(event: &Event) {
     match event {
         Event::AssociationUp { association, peer } => debug!(%association, %peer, "up"),
-        Event::AssociationLost { association, pool_elements } => {
+        Event::AssociationLost {
+            association,
+            pool_elements,
+        } => {
             debug!(%association, pool_elements, "lost");
         }
-        Event::PoolElementRegistered { pool_handle, pool_element, association, pool_created } => {
+        Event::PoolElementRegistered {
+            pool_handle,
+            pool_element,
+            association,
+            pool_created,
+        } => {
             info!(
                 pool = %pool_handle, element = %pool_element, %association, pool_created,
                 "registered"
             );
         }
-        Event::PoolElementReregistered { pool_handle, pool_element, association, moved_from } => {
+        Event::PoolElementReregistered {
+            pool_handle,
+            pool_element,
+            association,
+            moved_from,
+        } => {
             let moved = moved_from.is_some();
             debug!(
                 pool = %pool_handle, element = %pool_element, %association, moved,
                 "registered again"
             );
         }
-        Event::PoolElementRemoved { pool_handle, pool_element, reason, pool_removed } => {
+        Event::PoolElementRemoved {
+            pool_handle,
+            pool_element,
+            reason,
+            pool_removed,
+        } => {
             info!(pool = %pool_handle, element = %pool_element, %reason, pool_removed, "removed");
         }
-        Event::RegistrationRejected { association, pool_handle, pool_element, cause } => {
+        Event::RegistrationRejected {
+            association,
+            pool_handle,
+            pool_element,
+            cause,
+        } => {
             warn!(
                 pool = %pool_handle, element = %pool_element, %association, %cause,
                 "registration rejected"
             );
         }
-        Event::AddressesRemoved { pool_handle, pool_element } => {
+        Event::AddressesRemoved {
+            pool_handle,
+            pool_element,
+        } => {
             warn!(
                 pool = %pool_handle, element = %pool_element,
                 "addresses that are not the sender's were taken out of a registration"
             );
         }
-        Event::DeregistrationRejected { association, pool_handle, pool_element } => {
+        Event::DeregistrationRejected {
+            association,
+            pool_handle,
+            pool_element,
+        } => {
             warn!(
                 pool = %pool_handle, element = %pool_element, %association,
                 "deregistration by somebody else rejected"
             );
         }
-        Event::KeepAliveMissed { pool_handle, pool_element } => {
+        Event::KeepAliveMissed {
+            pool_handle,
+            pool_element,
+        } => {
             info!(pool = %pool_handle, element = %pool_element, "keep-alive not answered");
         }
-        Event::UnreachableReported { association, pool_handle, pool_element, reporters } => {
+        Event::UnreachableReported {
+            association,
+            pool_handle,
+            pool_element,
+            reporters,
+        } => {
             info!(
                 pool = %pool_handle, element = %pool_element, %association, reporters,
                 "reported unreachable"
             );
         }
-        Event::HandleResolved { association, pool_handle, pool_elements } => {
+        Event::HandleResolved {
+            association,
+            pool_handle,
+            pool_elements,
+        } => {
             debug!(pool = %pool_handle, %association, pool_elements, "resolved");
         }
-        Event::SubscriptionStarted { association, pool_handle } => {
+        Event::SubscriptionStarted {
+            association,
+            pool_handle,
+        } => {
             debug!(pool = %pool_handle, %association, "subscribed");
         }
-        Event::SubscriptionEnded { association, pool_handle, reason } => {
+        Event::SubscriptionEnded {
+            association,
+            pool_handle,
+            reason,
+        } => {
             debug!(pool = %pool_handle, %association, %reason, "subscription ended");
         }
         Event::BadMessage { .. }
@@ -75,7 +124,10 @@ pub(crate) fn log_registrar(event: &Event) {
         }
         Event::Stalled { late } => {
             let late_ms = late.as_millis();
-            warn!(late_ms, "this registrar did not run for a while; is the host overloaded?");
+            warn!(
+                late_ms,
+                "this registrar did not run for a while; is the host overloaded?"
+            );
         }
         Event::ShutDown => info!("shut down"),
     }
@@ -84,7 +136,11 @@ pub(crate) fn log_registrar(event: &Event) {
 fn log_misbehaviour(event: &Event) {
     if let Event::BadMessage { association, error } = event {
         warn!(%association, %error, "not an ASAP message");
-    } else if let Event::UnexpectedMessage { association, message_type } = event {
+    } else if let Event::UnexpectedMessage {
+        association,
+        message_type,
+    } = event
+    {
         warn!(%association, message_type, "unexpected message");
     } else if let Event::ErrorReceived { association, error } = event {
         warn!(%association, %error, "error reported to us");

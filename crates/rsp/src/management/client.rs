@@ -37,7 +37,10 @@ impl fmt::Display for FetchError {
             Self::Refused(line) => write!(f, "the answer is `{line}`, not a registrar's status"),
             Self::Unreadable(error) => write!(f, "the answer is no status: {error}"),
             Self::Schema(number) => {
-                write!(f, "its status has schema {number}, this program reads {SCHEMA}: update rsp")
+                write!(
+                    f,
+                    "its status has schema {number}, this program reads {SCHEMA}: update rsp"
+                )
             }
         }
     }
@@ -57,7 +60,10 @@ async fn exchange(address: &str) -> io::Result<Vec<u8>> {
     let request = format!("GET {STATUS_PATH} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream.take(ANSWER_OCTETS_MAX).read_to_end(&mut answer).await?;
+    stream
+        .take(ANSWER_OCTETS_MAX)
+        .read_to_end(&mut answer)
+        .await?;
     Ok(answer)
 }
 
@@ -71,9 +77,9 @@ fn parse(answer: &[u8]) -> Result<Status, FetchError> {
     };
     let value: serde_json::Value = serde_json::from_str(body).map_err(FetchError::Unreadable)?;
     match value.get("schema").and_then(serde_json::Value::as_u64) {
-        Some(number) if number != u64::from(SCHEMA) => {
-            Err(FetchError::Schema(u32::try_from(number).unwrap_or(u32::MAX)))
-        }
+        Some(number) if number != u64::from(SCHEMA) => Err(FetchError::Schema(
+            u32::try_from(number).unwrap_or(u32::MAX),
+        )),
         _ => serde_json::from_value(value).map_err(FetchError::Unreadable),
     }
 }
@@ -89,7 +95,10 @@ mod tests {
         let parsed = parse(b"HTTP/1.1 200 OK\r\n\r\n{\"schema\":9}");
         assert!(matches!(parsed, Err(FetchError::Schema(9))), "{parsed:?}");
         let parsed = parse(b"HTTP/1.1 200 OK\r\n\r\n<html>");
-        assert!(matches!(parsed, Err(FetchError::Unreadable(_))), "{parsed:?}");
+        assert!(
+            matches!(parsed, Err(FetchError::Unreadable(_))),
+            "{parsed:?}"
+        );
         let parsed = parse(b"SSH-2.0-OpenSSH\r\n");
         assert!(matches!(parsed, Err(FetchError::Refused(_))), "{parsed:?}");
     }

@@ -64,7 +64,11 @@ impl Status {
             reached_at,
             associations: snapshot.associations,
             subscriptions: snapshot.subscriptions,
-            registrars_heard: snapshot.registrars_heard.iter().map(ToString::to_string).collect(),
+            registrars_heard: snapshot
+                .registrars_heard
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             shutting_down: snapshot.shutting_down,
             pools: snapshot.pools.iter().map(Pool::new).collect(),
             counters: counters(snapshot),
@@ -102,9 +106,15 @@ fn counters(snapshot: &Snapshot) -> BTreeMap<String, u64> {
     let named = [
         ("registrations", counters.registrations),
         ("reregistrations_changed", counters.reregistrations_changed),
-        ("reregistrations_unchanged", counters.reregistrations_unchanged),
+        (
+            "reregistrations_unchanged",
+            counters.reregistrations_unchanged,
+        ),
         ("registrations_rejected", counters.registrations_rejected),
-        ("deregistrations_rejected", counters.deregistrations_rejected),
+        (
+            "deregistrations_rejected",
+            counters.deregistrations_rejected,
+        ),
         ("resolutions", counters.resolutions),
         ("resolutions_negative", counters.resolutions_negative),
         ("updates", counters.updates),
@@ -126,7 +136,9 @@ fn counters(snapshot: &Snapshot) -> BTreeMap<String, u64> {
         .limits_reached
         .iter()
         .map(|(limit, count)| (format!("limit reached: {limit}"), *count));
-    let named = named.into_iter().map(|(name, count)| (name.to_owned(), count));
+    let named = named
+        .into_iter()
+        .map(|(name, count)| (name.to_owned(), count));
     named.chain(removals).chain(limits).collect()
 }
 

@@ -64,7 +64,10 @@ impl Server {
 
     /// Answers requests until the process ends.
     pub(crate) async fn run<S: Source>(self, source: S) -> io::Result<()> {
-        let shared = Arc::new(Shared { source, requests: Semaphore::new(REQUESTS_MAX) });
+        let shared = Arc::new(Shared {
+            source,
+            requests: Semaphore::new(REQUESTS_MAX),
+        });
         let routes = Router::new()
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(ready::<S>))
@@ -97,11 +100,18 @@ async fn current<S: Source>(shared: &Shared<S>) -> Option<Status> {
 /// A page in a browser may reach this port under a name of its own (DNS rebinding): only
 /// addresses and `localhost` are answered.
 async fn check_host(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
     if host.is_some_and(is_local_host) {
         return next.run(request).await;
     }
-    (StatusCode::FORBIDDEN, "ask for this by its IP address or as localhost\n").into_response()
+    (
+        StatusCode::FORBIDDEN,
+        "ask for this by its IP address or as localhost\n",
+    )
+        .into_response()
 }
 
 fn is_local_host(host: &str) -> bool {
@@ -109,7 +119,10 @@ fn is_local_host(host: &str) -> bool {
         Some((name, port)) if port.parse::<u16>().is_ok() => name,
         _ => host,
     };
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
     bare == "localhost" || bare.parse::<IpAddr>().is_ok()
 }
 
@@ -119,10 +132,22 @@ mod tests {
 
     #[test]
     fn only_addresses_and_localhost_are_answered() {
-        for host in ["127.0.0.1", "127.0.0.1:3880", "[::1]:3880", "::1", "localhost:1"] {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:3880",
+            "[::1]:3880",
+            "::1",
+            "localhost:1",
+        ] {
             assert!(is_local_host(host), "{host}");
         }
-        for host in ["", "evil.example", "evil.example:3880", "localhost.evil.example", "[::1"] {
+        for host in [
+            "",
+            "evil.example",
+            "evil.example:3880",
+            "localhost.evil.example",
+            "[::1",
+        ] {
             assert!(!is_local_host(host), "{host}");
         }
     }

@@ -51,7 +51,13 @@ impl Children {
     /// None yet; what they say comes out of the receiver.
     pub(super) fn new() -> (Self, mpsc::Receiver<(Role, Said)>) {
         let (said, heard) = mpsc::channel(REPORTS_MAX);
-        (Self { running: Vec::new(), said }, heard)
+        (
+            Self {
+                running: Vec::new(),
+                said,
+            },
+            heard,
+        )
     }
 
     /// Starts this program in another role.
@@ -67,12 +73,17 @@ impl Children {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start `rsp {}`", arguments.join(" ")))?;
-        let stdout = child.stdout.take().context("standard output was piped just above")?;
+        let stdout = child
+            .stdout
+            .take()
+            .context("standard output was piped just above")?;
         let said = self.said.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(stdout).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                let Ok(report) = serde_json::from_str(&line) else { continue };
+                let Ok(report) = serde_json::from_str(&line) else {
+                    continue;
+                };
                 if said.send((role, Said::Report(report))).await.is_err() {
                     return;
                 }
@@ -81,7 +92,13 @@ impl Children {
             let _ = said.send((role, Said::Ended)).await;
         });
         let stdin = child.stdin.take();
-        self.running.push((role, Running { child, _stdin: stdin }));
+        self.running.push((
+            role,
+            Running {
+                child,
+                _stdin: stdin,
+            },
+        ));
         Ok(())
     }
 

@@ -90,11 +90,7 @@ struct Demo {
 }
 
 impl Demo {
-    fn new(
-        arguments: &Arguments,
-        children: Children,
-        heard: mpsc::Receiver<(Role, Said)>,
-    ) -> Self {
+    fn new(arguments: &Arguments, children: Children, heard: mpsc::Receiver<(Role, Said)>) -> Self {
         let view = match (arguments.json, output::is_terminal()) {
             (true, _) => View::Json,
             (false, true) => View::Screen,
@@ -103,7 +99,9 @@ impl Demo {
         let timers = arguments.timers.to_possible_value();
         Self {
             length: Duration::from_secs(arguments.seconds.into()),
-            timers: timers.map(|value| value.get_name().to_owned()).unwrap_or_default(),
+            timers: timers
+                .map(|value| value.get_name().to_owned())
+                .unwrap_or_default(),
             children,
             heard,
             model: Model::default(),
@@ -152,17 +150,32 @@ impl Demo {
     /// The registrar, then elements, then watchers and users: each finds what it needs.
     async fn start_all(&mut self) -> Outcome {
         let registrar = ["registrar", "--address", "127.0.0.1", "--udp-port", "0"];
-        let private = ["--no-multicast", "--management", "off", "--timers", &self.timers];
-        self.children.start(Role::Registrar, &[&registrar[..], &private[..]].concat())?;
-        self.until("the registrar did not start", |demo| demo.registrar.is_some()).await?;
+        let private = [
+            "--no-multicast",
+            "--management",
+            "off",
+            "--timers",
+            &self.timers,
+        ];
+        self.children
+            .start(Role::Registrar, &[&registrar[..], &private[..]].concat())?;
+        self.until("the registrar did not start", |demo| {
+            demo.registrar.is_some()
+        })
+        .await?;
         for (pool, _) in POOLS {
             for _ in 0..ELEMENTS_PER_POOL {
                 self.start_element(pool)?;
             }
         }
-        let all_registered =
-            |demo: &Self| demo.model.elements.iter().all(|element| element.id.is_some());
-        self.until("not all elements could register", all_registered).await?;
+        let all_registered = |demo: &Self| {
+            demo.model
+                .elements
+                .iter()
+                .all(|element| element.id.is_some())
+        };
+        self.until("not all elements could register", all_registered)
+            .await?;
         for (pool, _) in POOLS {
             self.start_client(Role::Watcher(pool), &["resolve", pool, "--watch"])?;
             for _ in 0..USERS_PER_POOL {
@@ -172,10 +185,14 @@ impl Demo {
             }
         }
         let all_answered = |demo: &Self| {
-            demo.model.sessions.iter().all(|session| session.answers > 0)
+            demo.model
+                .sessions
+                .iter()
+                .all(|session| session.answers > 0)
                 && demo.model.elements.iter().all(|element| element.listed)
         };
-        self.until("not all users were answered", all_answered).await
+        self.until("not all users were answered", all_answered)
+            .await
     }
 
     /// Listens to the children until something holds.
@@ -194,17 +211,40 @@ impl Demo {
     fn start_element(&mut self, pool: &'static str) -> Outcome {
         let index = self.model.elements.len();
         let (id, condition, listed) = (None, Condition::Running, false);
-        self.model.elements.push(Element { pool, id, condition, listed });
-        let policy = POOLS.iter().find(|(name, _)| *name == pool).map_or("rr", |(_, policy)| policy);
-        let arguments =
-            ["serve", "echo", "--pool", pool, "--policy", policy, "--address", "127.0.0.1"];
+        self.model.elements.push(Element {
+            pool,
+            id,
+            condition,
+            listed,
+        });
+        let policy = POOLS
+            .iter()
+            .find(|(name, _)| *name == pool)
+            .map_or("rr", |(_, policy)| policy);
+        let arguments = [
+            "serve",
+            "echo",
+            "--pool",
+            pool,
+            "--policy",
+            policy,
+            "--address",
+            "127.0.0.1",
+        ];
         self.start_client(Role::Element(index), &arguments)
     }
 
     fn start_client(&mut self, role: Role, arguments: &[&str]) -> Outcome {
         let registrar = self.registrar.as_deref().unwrap_or_default();
-        let common = ["--registrar", registrar, "--no-multicast", "--timers", &self.timers];
-        self.children.start(role, &[arguments, &common[..]].concat())?;
+        let common = [
+            "--registrar",
+            registrar,
+            "--no-multicast",
+            "--timers",
+            &self.timers,
+        ];
+        self.children
+            .start(role, &[arguments, &common[..]].concat())?;
         Ok(())
     }
 
@@ -219,13 +259,29 @@ impl Demo {
     fn report(&mut self, role: Role, report: Report) -> Outcome {
         let now = self.now();
         match (role, report) {
-            (Role::Registrar, Report::Serving { registrar, reached_at, .. }) => {
+            (
+                Role::Registrar,
+                Report::Serving {
+                    registrar,
+                    reached_at,
+                    ..
+                },
+            ) => {
                 self.registrar = reached_at.into_iter().next();
                 let at = self.registrar.clone().unwrap_or_default();
                 self.event(&format!("registrar {registrar} serves at {at}"))?;
             }
-            (Role::Element(index), Report::Registered { pool_handle, pool_element, .. }) => {
-                self.event(&format!("{pool_handle}: element {pool_element} is registered"))?;
+            (
+                Role::Element(index),
+                Report::Registered {
+                    pool_handle,
+                    pool_element,
+                    ..
+                },
+            ) => {
+                self.event(&format!(
+                    "{pool_handle}: element {pool_element} is registered"
+                ))?;
                 self.model.elements[index].id = Some(pool_element);
             }
             (Role::Watcher(pool), Report::Pool { pool_elements, .. }) => {
@@ -278,8 +334,11 @@ impl Demo {
             }
             Step::Fault(pool, what) => self.fault(pool, what),
             Step::Continue => {
-                let Some(index) = self.hanging.take() else { return Ok(()) };
-                self.children.signal(Role::Element(index), Signal::SIGCONT)?;
+                let Some(index) = self.hanging.take() else {
+                    return Ok(());
+                };
+                self.children
+                    .signal(Role::Element(index), Signal::SIGCONT)?;
                 self.model.elements[index].condition = Condition::Running;
                 let id = self.model.elements[index].id.clone().unwrap_or_default();
                 Ok(self.event(&format!("element {id} goes on (SIGCONT)"))?)
@@ -288,7 +347,10 @@ impl Demo {
     }
 
     fn fault(&mut self, pool: &'static str, what: Condition) -> Outcome {
-        let index = self.model.busiest(pool).with_context(|| format!("no element in {pool}"))?;
+        let index = self
+            .model
+            .busiest(pool)
+            .with_context(|| format!("no element in {pool}"))?;
         let (signal, text) = match what {
             Condition::Killed => (Signal::SIGKILL, "is killed (SIGKILL)"),
             Condition::Stopped => (Signal::SIGTERM, "is told to stop (SIGTERM)"),
@@ -297,7 +359,9 @@ impl Demo {
         };
         let id = self.model.elements[index].id.clone().unwrap_or_default();
         let users = self.model.served_by(&id).len();
-        self.event(&format!("{pool}: element {id}, serving {users} users, {text}"))?;
+        self.event(&format!(
+            "{pool}: element {id}, serving {users} users, {text}"
+        ))?;
         self.model.fault(index, what, self.began.elapsed());
         if what == Condition::Hanging {
             self.hanging = Some(index);

@@ -113,12 +113,18 @@ impl Model {
 
     /// What a pool's watcher sees.
     pub(super) fn listed(&mut self, pool: &str, ids: &[String], now: Moment) {
-        for element in self.elements.iter_mut().filter(|element| element.pool == pool) {
+        for element in self
+            .elements
+            .iter_mut()
+            .filter(|element| element.pool == pool)
+        {
             element.listed = element.id.as_ref().is_some_and(|id| ids.contains(id));
         }
         let elements = &self.elements;
         let is_of_pool = |id: &str| {
-            elements.iter().any(|element| element.pool == pool && element.id.as_deref() == Some(id))
+            elements
+                .iter()
+                .any(|element| element.pool == pool && element.id.as_deref() == Some(id))
         };
         for fault in &mut self.faults {
             if is_of_pool(&fault.element) && !ids.contains(&fault.element) {
@@ -130,7 +136,10 @@ impl Model {
     /// The sessions that an element serves.
     pub(super) fn served_by(&self, id: &str) -> BTreeSet<usize> {
         let sessions = self.sessions.iter().enumerate();
-        sessions.filter(|(_, s)| s.served_by.as_deref() == Some(id)).map(|(i, _)| i).collect()
+        sessions
+            .filter(|(_, s)| s.served_by.as_deref() == Some(id))
+            .map(|(i, _)| i)
+            .collect()
     }
 
     /// The running element of a pool that serves most sessions.
@@ -140,7 +149,11 @@ impl Model {
         });
         running
             .max_by_key(|(_, element)| {
-                element.id.as_deref().map(|id| self.served_by(id).len()).unwrap_or_default()
+                element
+                    .id
+                    .as_deref()
+                    .map(|id| self.served_by(id).len())
+                    .unwrap_or_default()
             })
             .map(|(index, _)| index)
     }
@@ -148,10 +161,20 @@ impl Model {
     /// Notes what is being done to an element.
     pub(super) fn fault(&mut self, element: usize, what: Condition, now: Moment) {
         self.elements[element].condition = what;
-        let Some(id) = self.elements[element].id.clone() else { return };
+        let Some(id) = self.elements[element].id.clone() else {
+            return;
+        };
         let sessions = self.served_by(&id);
         let (noticed, resumed, removed) = (None, None, None);
-        self.faults.push(Fault { what, element: id, at: now, sessions, noticed, resumed, removed });
+        self.faults.push(Fault {
+            what,
+            element: id,
+            at: now,
+            sessions,
+            noticed,
+            resumed,
+            removed,
+        });
     }
 
     /// The sessions that were lost, or that nobody has answered for this long.

@@ -27,7 +27,10 @@ pub(crate) enum Report {
         home: String,
     },
     /// A pool element has left its pool.
-    Deregistered { pool_handle: String, pool_element: String },
+    Deregistered {
+        pool_handle: String,
+        pool_element: String,
+    },
     /// A pool as it is.
     Pool {
         pool_handle: String,
@@ -35,7 +38,10 @@ pub(crate) enum Report {
         pool_elements: Vec<String>,
     },
     /// A session has its first pool element.
-    Connected { pool_element: String, address: String },
+    Connected {
+        pool_element: String,
+        address: String,
+    },
     /// An answer came.
     Answer {
         pool_element: String,
@@ -43,5 +49,9 @@ pub(crate) enum Report {
         after_ms: f64,
     },
     /// The session goes on at another pool element.
-    Failover { from: String, to: String, gap_ms: f64 },
+    Failover {
+        from: String,
+        to: String,
+        gap_ms: f64,
+    },
 }

@@ -32,5 +32,7 @@ const STEPS: [(u32, Step); 7] = [
 
 /// When each step is due in a demo of this length.
 pub(super) fn steps(length: Duration) -> impl Iterator<Item = (Duration, Step)> {
-    STEPS.into_iter().map(move |(hundredths, step)| (length * hundredths / 100, step))
+    STEPS
+        .into_iter()
+        .map(move |(hundredths, step)| (length * hundredths / 100, step))
 }

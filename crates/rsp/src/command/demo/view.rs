@@ -28,7 +28,11 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn new(view: View) -> Self {
-        Self { view, lines: Vec::new(), drawn: 0 }
+        Self {
+            view,
+            lines: Vec::new(),
+            drawn: 0,
+        }
     }
 
     /// Something happened.
@@ -66,7 +70,11 @@ impl Shown {
             return output::json(&summary_json(model, lost));
         }
         self.draw(model, now)?;
-        output::line(format!("\n{}\n\n{}", sessions_table(model), faults_table(model)))?;
+        output::line(format!(
+            "\n{}\n\n{}",
+            sessions_table(model),
+            faults_table(model)
+        ))?;
         let sessions = model.sessions.len();
         output::line(match lost {
             0 => format!("\nAll {sessions} sessions went on to the end."),
@@ -79,9 +87,16 @@ fn picture(model: &Model, now: Moment, lines: &[String]) -> String {
     let mut text = format!("{:>7.1} s\n", now.as_secs_f64());
     for element in &model.elements {
         let Some(id) = &element.id else { continue };
-        let users: Vec<String> =
-            model.served_by(id).iter().map(|session| format!("user {}", session + 1)).collect();
-        let listed = if element.listed { "in the pool" } else { "gone" };
+        let users: Vec<String> = model
+            .served_by(id)
+            .iter()
+            .map(|session| format!("user {}", session + 1))
+            .collect();
+        let listed = if element.listed {
+            "in the pool"
+        } else {
+            "gone"
+        };
         let (pool, condition) = (element.pool, condition(element.condition));
         let _ = writeln!(
             text,
@@ -98,7 +113,14 @@ fn picture(model: &Model, now: Moment, lines: &[String]) -> String {
 }
 
 fn sessions_table(model: &Model) -> String {
-    let mut table = table(["SESSION", "POOL", "ANSWERS", "FAILOVERS", "LONGEST GAP", "SERVED BY"]);
+    let mut table = table([
+        "SESSION",
+        "POOL",
+        "ANSWERS",
+        "FAILOVERS",
+        "LONGEST GAP",
+        "SERVED BY",
+    ]);
     for (index, session) in model.sessions.iter().enumerate() {
         table.add_row([
             format!("user {}", index + 1),
@@ -113,8 +135,14 @@ fn sessions_table(model: &Model) -> String {
 }
 
 fn faults_table(model: &Model) -> String {
-    let mut table =
-        table(["ELEMENT", "WAS", "AT", "NOTICED AFTER", "ALL ANSWERED AFTER", "REMOVED AFTER"]);
+    let mut table = table([
+        "ELEMENT",
+        "WAS",
+        "AT",
+        "NOTICED AFTER",
+        "ALL ANSWERED AFTER",
+        "REMOVED AFTER",
+    ]);
     for fault in &model.faults {
         table.add_row([
             fault.element.clone(),
@@ -167,7 +195,10 @@ fn condition(condition: Condition) -> &'static str {
 }
 
 fn shown(duration: Option<Duration>) -> String {
-    duration.map_or_else(|| "-".to_owned(), |duration| format!("{:.1} ms", milliseconds(duration)))
+    duration.map_or_else(
+        || "-".to_owned(),
+        |duration| format!("{:.1} ms", milliseconds(duration)),
+    )
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -1,0 +1,318 @@
+//! `rsp connect`.
+
+use super::demo::report::Report;
+use super::user::{self, FailureExit};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::option::node;
+use crate::output::{self, Format};
+use crate::signals::Signals;
+use anyhow::anyhow;
+use rserpool::{PoolElementId, PoolHandle, Session, SessionEvent};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::mpsc;
+
+/// Talk to a pool, line by line, through the failures of its elements
+///
+/// Each line of standard input goes to the element that serves this session; its answer comes to
+/// standard output. When the element fails, the session goes on at another one, and the line that
+/// was not answered is sent again. Who serves, and how long a failover took, is told on standard
+/// error.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The pool handle
+    pool: String,
+    /// Send numbered requests instead of lines, this long after each answer
+    #[arg(long, value_name = "MS")]
+    every_ms: Option<u64>,
+    /// End after this many requests
+    #[arg(long, value_name = "N", requires = "every_ms")]
+    count: Option<u64>,
+    /// Give up when a request is not answered for this long
+    #[arg(long, value_name = "MS", default_value_t = 30_000)]
+    answer_timeout_ms: u64,
+    /// Wait for no answers, as with a pool of `discard`
+    #[arg(long, conflicts_with = "every_ms")]
+    no_answers: bool,
+    /// table or json
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
+    output: Format,
+    #[command(flatten)]
+    user: user::Options,
+    #[command(flatten)]
+    life: node::Life,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rsp connect echo                              type lines
+  seq 1000 | rsp connect echo | tail -1
+  rsp connect echo --every-ms 10 -o json        each answer and failover as a line of JSON
+
+The exit code is 0 only if every line was answered; 3 if there is no such pool, 4 if no registrar
+is reached, 6 if an answer did not come in time.";
+
+/// Lines of standard input that have not been sent.
+const LINES_MAX: usize = 64;
+
+pub(crate) async fn run(arguments: &Arguments) -> Outcome {
+    let mut signals = Signals::listen()?;
+    tokio::select! {
+        outcome = talk(arguments) => outcome,
+        () = arguments.life.ended() => Ok(()),
+        () = signals.recv() => Err(Failure::new(Exit::Interrupted, anyhow!("interrupted"))),
+    }
+}
+
+async fn talk(arguments: &Arguments) -> Outcome {
+    let pool = PoolHandle::from(arguments.pool.as_str());
+    let user = arguments.user.start().await?;
+    let session = user
+        .connect(pool.clone())
+        .await
+        .map_err(|failed| Failure::new(failed.exit(), anyhow!("pool {pool}: {failed}")))?;
+    let requests = match arguments.every_ms {
+        Some(every_ms) => Requests::numbered(Duration::from_millis(every_ms), arguments.count),
+        None => Requests::lines(),
+    };
+    let mut conversation = Conversation::new(arguments, session, pool);
+    conversation.say_connected()?;
+    conversation.run(requests).await
+}
+
+/// Where requests come from.
+enum Requests {
+    Lines(mpsc::Receiver<String>),
+    Numbered {
+        every: Duration,
+        next: u64,
+        count: Option<u64>,
+    },
+}
+
+impl Requests {
+    fn lines() -> Self {
+        let (sender, receiver) = mpsc::channel(LINES_MAX);
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(tokio::io::stdin()).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                if sender.send(line).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Self::Lines(receiver)
+    }
+
+    fn numbered(every: Duration, count: Option<u64>) -> Self {
+        Self::Numbered {
+            every,
+            next: 1,
+            count,
+        }
+    }
+
+    /// The next request; `None` at the end. SCTP has no empty messages: empty lines are left out.
+    async fn next(&mut self) -> Option<String> {
+        match self {
+            Self::Lines(lines) => loop {
+                let line = lines.recv().await?;
+                if !line.is_empty() {
+                    return Some(line);
+                }
+            },
+            Self::Numbered { every, next, count } => {
+                if count.is_some_and(|count| *next > count) {
+                    return None;
+                }
+                tokio::time::sleep(*every).await;
+                *next += 1;
+                Some(format!("request {}", *next - 1))
+            }
+        }
+    }
+}
+
+/// A request that was sent and not answered.
+struct Pending {
+    request: String,
+    since: Instant,
+}
+
+/// A session, and what it waits for.
+struct Conversation<'a> {
+    arguments: &'a Arguments,
+    session: Session,
+    pool: PoolHandle,
+    pending: Option<Pending>,
+}
+
+impl<'a> Conversation<'a> {
+    fn new(arguments: &'a Arguments, session: Session, pool: PoolHandle) -> Self {
+        Self {
+            arguments,
+            session,
+            pool,
+            pending: None,
+        }
+    }
+
+    /// One request at a time, each until it is answered, whoever answers it.
+    async fn run(&mut self, mut requests: Requests) -> Outcome {
+        let timeout = Duration::from_millis(self.arguments.answer_timeout_ms);
+        let mut at_end = false;
+        while !at_end || self.pending.is_some() {
+            let deadline = self.pending.as_ref().map(|pending| pending.since + timeout);
+            tokio::select! {
+                request = requests.next(), if self.pending.is_none() && !at_end => match request {
+                    Some(request) => self.send(request).await?,
+                    None => at_end = true,
+                },
+                event = self.session.recv() => {
+                    let event = event.map_err(|lost| {
+                        Failure::new(Exit::Failed, anyhow!("pool {}: {lost}", self.pool))
+                    })?;
+                    self.on_event(event).await?;
+                }
+                () = until(deadline) => {
+                    let (pool, ms) = (&self.pool, timeout.as_millis());
+                    let text = anyhow!("pool {pool}: no answer in {ms} ms; is the service running?");
+                    return Err(Failure::new(Exit::Timeout, text));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, request: String) -> Outcome {
+        if !self.arguments.no_answers {
+            let since = Instant::now();
+            self.pending = Some(Pending {
+                request: request.clone(),
+                since,
+            });
+        }
+        self.session
+            .send(request)
+            .await
+            .map_err(|failed| anyhow!("cannot send: {failed}"))?;
+        Ok(())
+    }
+
+    async fn on_event(&mut self, event: SessionEvent) -> Outcome {
+        match event {
+            SessionEvent::Message(received) => self.on_answer(&received.data)?,
+            SessionEvent::Failover { from, to, gap } => {
+                self.say_failover(from, to, gap)?;
+                // The element that failed may have answered or not; nobody knows: ask again.
+                if let Some(pending) = &self.pending {
+                    let request = pending.request.clone();
+                    let sent = self.session.send(request).await;
+                    sent.map_err(|failed| anyhow!("cannot send: {failed}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn on_answer(&mut self, data: &[u8]) -> std::io::Result<()> {
+        let pending = self.pending.take();
+        match self.arguments.output {
+            Format::Table => output::line(printable(data)),
+            Format::Json => {
+                let after = pending
+                    .map(|pending| pending.since.elapsed())
+                    .unwrap_or_default();
+                output::json(&Report::Answer {
+                    pool_element: self.session.element().id.to_string(),
+                    after_ms: milliseconds(after),
+                })
+            }
+        }
+    }
+
+    fn say_connected(&self) -> std::io::Result<()> {
+        let element = self.session.element();
+        let (pool_element, address) = (element.id.to_string(), element.address.to_string());
+        if self.arguments.output == Format::Json {
+            return output::json(&Report::Connected {
+                pool_element,
+                address,
+            });
+        }
+        eprintln!("connected to element {pool_element} at {address}");
+        if std::io::stdin().is_terminal() && self.arguments.every_ms.is_none() {
+            eprintln!("type lines; end with Ctrl-D");
+        }
+        Ok(())
+    }
+
+    fn say_failover(
+        &self,
+        from: PoolElementId,
+        to: PoolElementId,
+        gap: Duration,
+    ) -> std::io::Result<()> {
+        let gap_ms = milliseconds(gap);
+        if self.arguments.output == Format::Json {
+            let (from, to) = (from.to_string(), to.to_string());
+            return output::json(&Report::Failover { from, to, gap_ms });
+        }
+        eprintln!("failover from element {from} to element {to} in {gap_ms:.1} ms");
+        Ok(())
+    }
+}
+
+/// Waits until then; for ever without a time.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Text as it is, without control characters that would play tricks on a terminal.
+fn printable(data: &[u8]) -> String {
+    let text = String::from_utf8_lossy(data);
+    let trimmed = text.trim_end_matches(['\r', '\n']);
+    let shown = |c: char| {
+        if c.is_control() && c != '\t' {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    };
+    trimmed.chars().map(shown).collect()
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(printable(b"a\tb\x1b[2Jc\r\n"), "a\tb\u{fffd}[2Jc");
+        assert_eq!(printable(b"\xff"), "\u{fffd}");
+    }
+
+    #[tokio::test]
+    async fn numbered_requests_end_after_their_count() {
+        let mut requests = Requests::numbered(Duration::ZERO, Some(2));
+        assert_eq!(requests.next().await.as_deref(), Some("request 1"));
+        assert_eq!(requests.next().await.as_deref(), Some("request 2"));
+        assert_eq!(requests.next().await, None);
+    }
+}

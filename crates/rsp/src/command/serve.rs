@@ -1,0 +1,167 @@
+//! `rsp serve`.
+
+use super::demo::report::Report;
+use super::service::Service;
+use crate::events;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::option::{node, policy, registrars};
+use crate::output::{self, Format};
+use crate::signals::Signals;
+use anyhow::anyhow;
+use rserpool::{Multicast, PoolElement, PoolElementId, PoolHandle, RegisterFailed};
+use rserpool_wire::parameter::Policy;
+use std::time::Duration;
+
+/// Run a pool element with a small service
+///
+/// It joins the pool named like the service unless --pool says otherwise. SIGTERM and SIGINT make
+/// it leave the pool first, then end its sessions; the second one ends it at once.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// What it does for its users
+    #[arg(value_enum)]
+    service: Service,
+    /// The pool to join; it comes into being with its first element
+    #[arg(long, value_name = "POOL")]
+    pool: Option<String>,
+    #[arg(long, value_name = "POLICY", default_value = "rr", value_parser = policy::parse)]
+    #[arg(help = "The pool's policy, as in rr, wrr:2, rand, lu:0.3", long_help = policy::HELP)]
+    policy: Policy,
+    /// Its identifier, as in 0x1a2b3c4d; without it a random one
+    #[arg(long, value_name = "ID", value_parser = pool_element_id)]
+    id: Option<PoolElementId>,
+    /// table or json
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
+    output: Format,
+    #[command(flatten)]
+    registrars: registrars::Options,
+    #[command(flatten)]
+    node: node::Options,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rsp serve echo
+  rsp serve echo --policy wrr:3 --registrar 10.0.0.1
+  rsp serve daytime --pool clock --id 0x1a2b3c4d
+  rsp connect echo                              use it";
+
+/// How long sessions may take to end after the pool element has left its pool.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(arguments: &Arguments) -> Outcome {
+    let mut signals = Signals::listen()?;
+    let handle = arguments
+        .pool
+        .clone()
+        .unwrap_or_else(|| arguments.service.name().to_owned());
+    let handle = PoolHandle::from(handle.as_str());
+    let mut element = tokio::select! {
+        registered = register(arguments, &handle) => registered?,
+        () = signals.recv() => {
+            return Err(Failure::new(Exit::Interrupted, anyhow!("interrupted")));
+        }
+    };
+    events::log_pool_element(element.events());
+    say_registered(arguments.output, &element)?;
+    let mut sessions = tokio::task::JoinSet::new();
+    let stop = signals.stop();
+    let end = arguments.node.life.ended();
+    tokio::pin!(stop, end);
+    loop {
+        tokio::select! {
+            connection = element.accept() => match connection {
+                Some(connection) => {
+                    sessions.spawn(arguments.service.serve(connection));
+                }
+                None => return Err(anyhow!("the pool element has ended").into()),
+            },
+            // Sessions that have ended make room.
+            Some(_) = sessions.join_next() => {}
+            () = &mut stop => break,
+            () = &mut end => break,
+        }
+    }
+    let id = element.id();
+    element.deregister().await;
+    if arguments.output == Format::Json {
+        let (pool_handle, pool_element) = (handle.to_string(), id.to_string());
+        output::json(&Report::Deregistered {
+            pool_handle,
+            pool_element,
+        })?;
+    }
+    // Users have had the change by now; those that are still here get a moment to go.
+    let _ = tokio::time::timeout(DRAIN_MAX, async {
+        while sessions.join_next().await.is_some() {}
+    })
+    .await;
+    Ok(())
+}
+
+async fn register(arguments: &Arguments, handle: &PoolHandle) -> Result<PoolElement, Failure> {
+    let node = &arguments.node;
+    let no_multicast = arguments.registrars.no_multicast;
+    let mut builder = PoolElement::builder(handle.clone())
+        .policy(arguments.policy.clone())
+        .registrars(arguments.registrars.registrar.clone())
+        .multicast(if no_multicast {
+            Multicast::off()
+        } else {
+            Multicast::default()
+        })
+        .timers(node.timers.timers());
+    if let Some(id) = arguments.id {
+        builder = builder.id(id);
+    }
+    if !node.address.is_empty() {
+        builder = builder.addresses(node.address.clone());
+    }
+    if let Some(port) = node.sctp_port {
+        builder = builder.sctp_port(port);
+    }
+    if let Some(port) = node.udp_port {
+        builder = builder.udp_port(port);
+    }
+    builder
+        .register()
+        .await
+        .map_err(|failed| failure(handle, failed))
+}
+
+fn say_registered(format: Format, element: &PoolElement) -> std::io::Result<()> {
+    let (pool, id) = (element.pool_handle(), element.id());
+    let home = element
+        .home_registrar()
+        .map(|home| home.to_string())
+        .unwrap_or_default();
+    match format {
+        Format::Json => output::json(&Report::Registered {
+            pool_handle: pool.to_string(),
+            pool_element: id.to_string(),
+            home,
+        }),
+        Format::Table => output::line(format!("element {id} of pool {pool}, registered at {home}")),
+    }
+}
+
+fn failure(handle: &PoolHandle, failed: RegisterFailed) -> Failure {
+    let exit = match failed {
+        _ => Exit::Denied,
+    };
+    Failure::new(exit, anyhow!("pool {handle}: {failed}"))
+}
+
+fn pool_element_id(text: &str) -> Result<PoolElementId, String> {
+    super::identifier(text)
+        .map(PoolElementId)
+        .ok_or_else(|| "expected a number from 0x0 to 0xffffffff".to_owned())
+}

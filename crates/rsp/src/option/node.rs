@@ -1,0 +1,48 @@
+//! Options of every node: its addresses and ports, its timers, and its end.
+
+use super::timers;
+use std::net::IpAddr;
+use tokio::io::AsyncReadExt;
+
+/// Addresses and ports of this node.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "This node")]
+pub(crate) struct Options {
+    /// A local address to use (repeatable); without any, all of this host
+    #[arg(long, value_name = "IP", env = "RSP_ADDRESS", value_delimiter = ' ')]
+    pub(crate) address: Vec<IpAddr>,
+    /// The UDP port that carries SCTP; 0: any free one
+    #[arg(long, value_name = "PORT", env = "RSP_UDP_PORT")]
+    pub(crate) udp_port: Option<u16>,
+    /// The SCTP port inside it
+    #[arg(long, value_name = "PORT", env = "RSP_SCTP_PORT")]
+    pub(crate) sctp_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) timers: timers::Options,
+    #[command(flatten)]
+    pub(crate) life: Life,
+}
+
+/// When to end.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct Life {
+    /// Stop in order when standard input ends, as it does when whoever started this is gone
+    #[arg(long, hide_short_help = true)]
+    until_stdin_ends: bool,
+}
+
+impl Life {
+    /// Waits until standard input has ended, or for ever if that is not to be minded.
+    pub(crate) async fn ended(self) {
+        if !self.until_stdin_ends {
+            return std::future::pending().await;
+        }
+        let mut stdin = tokio::io::stdin();
+        let mut ignored = [0; 256];
+        while stdin
+            .read(&mut ignored)
+            .await
+            .is_ok_and(|octets| octets > 0)
+        {}
+    }
+}
