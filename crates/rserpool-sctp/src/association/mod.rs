@@ -165,19 +165,7 @@ impl Association {
             self.send_abort(error_cause::INVALID_STREAM_IDENTIFIER, &value, around);
             return Some(DownReason::LocalAbort);
         }
-        let is_for_us_only = packet.is_alone() && packet.first().kind == chunk_type::HEARTBEAT_ACK;
-        for ack in packet
-            .chunks()
-            .filter(|chunk| chunk.kind == chunk_type::HEARTBEAT_ACK)
-        {
-            if !self
-                .heartbeat
-                .on_ack(around.now, ack.value, &around.config.timers)
-            {
-                around.outputs.statistics.protocol_errors += 1;
-            }
-        }
-        if is_for_us_only {
+        if self.on_heartbeat_chunks(packet, around) {
             return None;
         }
         match packet.find(chunk_type::SHUTDOWN) {
@@ -190,6 +178,30 @@ impl Association {
             Some(_) | None => self.feed(around.now, packet.octets()),
         }
         self.collect(around, None)
+    }
+
+    /// RFC 9260 §8.3. Most packets of an idle association are one HEARTBEAT or HEARTBEAT ACK, and
+    /// need no more than this. Says whether the packet is done with.
+    fn on_heartbeat_chunks(&mut self, packet: &Packet<'_>, around: &mut Surroundings<'_>) -> bool {
+        for chunk in packet.chunks() {
+            if chunk.kind == chunk_type::HEARTBEAT_ACK
+                && !self
+                    .heartbeat
+                    .on_ack(around.now, chunk.value, &around.config.timers)
+            {
+                around.outputs.statistics.protocol_errors += 1;
+            }
+        }
+        let first = packet.first();
+        let is_small = packet.octets().len() <= around.config.mtu;
+        if packet.is_alone() && first.kind == chunk_type::HEARTBEAT && self.is_up() && is_small {
+            let answer =
+                self.writer(around.config)
+                    .chunk(chunk_type::HEARTBEAT_ACK, 0, first.value);
+            self.transmit(answer.finish(), around.outputs);
+            return true;
+        }
+        packet.is_alone() && first.kind == chunk_type::HEARTBEAT_ACK
     }
 
     /// A COOKIE ECHO, stripped, for an association that exists (RFC 9260 §5.2.4).
