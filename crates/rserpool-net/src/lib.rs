@@ -32,7 +32,7 @@ mod network;
 mod node;
 mod open_files;
 mod pool_element;
-//mod pool_user;
+mod pool_user;
 mod registrar;
 mod registrar_associations;
 mod sctp_over_udp;
@@ -47,13 +47,13 @@ pub use error::{NetError, Operation};
 pub use event::{NetworkEvent, NetworkStatistics};
 pub use local_address::local_address_toward;
 pub use multicast::{ANNOUNCE_GROUP_V4, ANNOUNCE_PORT, Multicast, Scope};
-pub use network::ASAP_PPID;
+pub use network::{ASAP_PPID, random_u32};
 pub use node::{EventReceiver, NodeEvent};
 pub use open_files::raise_open_files_limit;
 pub use pool_element::{
     PoolElementConfig, PoolElementEndpoints, PoolElementNode, RegisterFailed, Registration,
 };
-//pub use pool_user::{OpenFailed, Opened, PoolUserClient, PoolUserConfig, PoolUserNode};
+pub use pool_user::{OpenFailed, Opened, PoolUserClient, PoolUserConfig, PoolUserNode};
 pub use registrar::{RegistrarConfig, RegistrarEndpoints, RegistrarNode};
 pub use tcp::ASAP_TCP_PORT;
 pub use udp::{Port, UDP_ENCAPSULATION_PORT, UdpStatistics};

@@ -676,6 +676,15 @@ fn random_seed() -> Result<[u8; 32], NetError> {
     Ok(seed)
 }
 
+/// A random number, as for identifiers.
+///
+/// # Errors
+/// The system's randomness cannot be read.
+pub fn random_u32() -> Result<u32, NetError> {
+    let [a, b, c, d, ..] = random_u64()?.to_ne_bytes();
+    Ok(u32::from_ne_bytes([a, b, c, d]))
+}
+
 /// A seed for a machine.
 pub(crate) fn random_u64() -> Result<u64, NetError> {
     let mut seed = [0; 8];

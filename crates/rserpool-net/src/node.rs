@@ -6,6 +6,7 @@
 use crate::driver::{Commands, Driver, Role, Shared};
 use crate::error::{NetError, Operation};
 use crate::event::NetworkEvent;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::runtime::{Builder, LocalOptions};
@@ -69,7 +70,6 @@ impl<E: Clone> EventReceiver<E> {
 }
 
 /// An application's handle of a node. Dropping it ends the node in good order, in its own thread.
-#[derive(Debug)]
 pub(crate) struct Node<C, E> {
     commands: mpsc::Sender<C>,
     events: broadcast::WeakSender<NodeEvent<E>>,
@@ -196,6 +196,14 @@ impl<C: Send + 'static, E: Clone + Send + 'static> Node<C, E> {
             // It has nothing left to do. A panic has been told on standard error.
             let _ = thread.join();
         }
+    }
+}
+
+impl<C, E> fmt::Debug for Node<C, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("finished", &self.finished)
+            .finish_non_exhaustive()
     }
 }
 

@@ -138,7 +138,8 @@ impl std::error::Error for RegisterFailed {
     }
 }
 
-/// A running pool element. Dropping it deregisters it in its own thread.
+/// A running pool element. Dropping it deregisters it in its own thread, which goes on until the
+/// last connection is closed.
 #[derive(Debug)]
 pub struct PoolElementNode {
     node: Node<ElementCommand, Event>,
@@ -213,11 +214,17 @@ impl PoolElementNode {
         self.node.events()
     }
 
-    /// Leaves the pool, closes all associations in good order, and waits for that.
+    /// Leaves the pool and waits for that. No more pool users are accepted; connections that the
+    /// application still has go on until they are closed, and the thread ends with the last.
     pub async fn deregister(self) {
+        let Self { node, accepted, .. } = self;
+        // Those that were never taken are closed.
+        drop(accepted);
         // If it has ended already, that is what was wanted.
-        let _ = self.node.commands().send(ElementCommand::Deregister).await;
-        self.node.finished().await;
+        let connections = node.ask(ElementCommand::Deregister).await.unwrap_or(0);
+        if connections == 0 {
+            node.finished().await;
+        }
     }
 }
 
@@ -226,7 +233,8 @@ impl PoolElementNode {
 pub(crate) enum ElementCommand {
     SetPolicy(Policy),
     Statistics(oneshot::Sender<NetworkStatistics>),
-    Deregister,
+    /// Answered with the number of connections that are left.
+    Deregister(oneshot::Sender<usize>),
 }
 
 type FirstAnswer = Rc<RefCell<Option<oneshot::Sender<Result<(), RegisterFailed>>>>>;
@@ -242,7 +250,10 @@ struct ElementRole {
     first_answer: FirstAnswer,
     events: Events<Event>,
     is_ending: bool,
-    is_done: bool,
+    /// Waits until the pool is left.
+    left: Option<oneshot::Sender<usize>>,
+    has_left: bool,
+    connections: usize,
 }
 
 type Built = (ElementRole, Shared, DataReceiver, Handed);
@@ -302,7 +313,9 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         first_answer: Rc::new(RefCell::new(Some(first))),
         events,
         is_ending: false,
-        is_done: false,
+        left: None,
+        has_left: false,
+        connections: 0,
     };
     role.give_up_after(config.register_timeout);
     let handed = (endpoints, registration_seen, accepted, first_answer);
@@ -358,7 +371,7 @@ impl ElementRole {
             | Event::DeregistrationFailed { .. } => {
                 self.registration
                     .send_modify(|registration| registration.is_registered = false);
-                self.is_done |= self.is_ending;
+                self.on_left();
             }
             Event::BadMessage { .. }
             | Event::UnexpectedMessage { .. }
@@ -371,8 +384,21 @@ impl ElementRole {
             return None;
         }
         // Never registered: there is nothing to leave, and no answer to wait for.
-        self.is_done |= self.registration.borrow().id.is_none();
+        let was_registered = self.registration.borrow().id.is_some();
+        if !was_registered {
+            self.on_left();
+        }
         Some(Input::Command(Command::Deregister))
+    }
+
+    fn on_left(&mut self) {
+        if self.is_ending {
+            self.has_left = true;
+            if let Some(left) = self.left.take() {
+                // Who asked may have stopped waiting.
+                let _ = left.send(self.connections);
+            }
+        }
     }
 
     fn accept(&mut self, node: &mut Shared, up: Up) {
@@ -384,6 +410,7 @@ impl ElementRole {
         } = up;
         let (sink, inlet) = inlet();
         let outlet = node.data.open(association, remote, 0, sink);
+        self.connections = node.data.len();
         self.peers.insert(association, peer);
         let connection = Connection::new(outlet, inlet, remote);
         if self.accept.try_send(connection).is_err() {
@@ -415,7 +442,11 @@ impl Role for ElementRole {
 
     fn on_up(&mut self, node: &mut Shared, up: Up) -> Option<Input> {
         let Some(registrar) = self.registrars.on_up(up.association) else {
-            self.accept(node, up);
+            if up.accepted {
+                self.accept(node, up);
+            } else {
+                node.network.abort(up.association, "no longer wanted");
+            }
             return None;
         };
         let local = node.network.local_addresses_toward(up.remote);
@@ -477,6 +508,7 @@ impl Role for ElementRole {
         let association = down.association;
         self.peers.remove(&association);
         node.data.on_down(association, down.reason);
+        self.connections = node.data.len();
         Some(match self.registrars.on_down(association)? {
             Ended::ConnectFailed(registrar) => Input::ConnectFailed { registrar },
             Ended::Lost => Input::AssociationLost { association },
@@ -491,7 +523,10 @@ impl Role for ElementRole {
                 let _ = reply.send(node.network.statistics());
                 None
             }
-            ElementCommand::Deregister => self.end(),
+            ElementCommand::Deregister(left) => {
+                self.left = Some(left);
+                self.end()
+            }
         }
     }
 
@@ -516,7 +551,7 @@ impl Role for ElementRole {
     }
 
     fn is_done(&self) -> bool {
-        self.is_done
+        self.has_left && self.connections == 0
     }
 
     /// The registrar associations are closed too.

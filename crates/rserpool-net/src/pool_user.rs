@@ -66,7 +66,10 @@ impl PoolUserNode {
     pub async fn start(config: PoolUserConfig) -> Result<Self, NetError> {
         let build = move |events| build(config, events);
         let (node, home) = Node::start("pool user".into(), build).await?;
-        let client = PoolUserClient { commands: node.commands().clone(), home };
+        let client = PoolUserClient {
+            commands: node.commands().clone(),
+            home,
+        };
         Ok(Self { node, client })
     }
 
@@ -81,7 +84,7 @@ impl PoolUserNode {
     }
 
     /// Ends it in good order and waits for that.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         // If it has ended already, that is what was wanted.
         let _ = self.client.commands.send(UserCommand::Stop).await;
         self.node.finished().await;
@@ -141,17 +144,28 @@ impl PoolUserClient {
         pool_handle: PoolHandle,
         items: Option<u32>,
     ) -> Result<(Resolution, Source), ResolveFailure> {
-        let resolve = |reply| UserCommand::Resolve { pool_handle, items, reply };
-        ask(&self.commands, resolve).await.unwrap_or(Err(ResolveFailure::Stopped))
+        let resolve = |reply| UserCommand::Resolve {
+            pool_handle,
+            items,
+            reply,
+        };
+        ask(&self.commands, resolve)
+            .await
+            .unwrap_or(Err(ResolveFailure::Stopped))
     }
 
     /// One pool element of a pool, by its policy.
     ///
     /// # Errors
     /// See [`ResolveFailure`].
-    pub async fn select(&self, pool_handle: PoolHandle) -> Result<EncodedPoolElement, ResolveFailure> {
+    pub async fn select(
+        &self,
+        pool_handle: PoolHandle,
+    ) -> Result<EncodedPoolElement, ResolveFailure> {
         let select = |reply| UserCommand::Select { pool_handle, reply };
-        ask(&self.commands, select).await.unwrap_or(Err(ResolveFailure::Stopped))
+        ask(&self.commands, select)
+            .await
+            .unwrap_or(Err(ResolveFailure::Stopped))
     }
 
     /// The pool elements of a pool, and every change of them from now on. What changes faster
@@ -164,12 +178,17 @@ impl PoolUserClient {
         pool_handle: PoolHandle,
     ) -> Result<watch::Receiver<Option<Resolution>>, ResolveFailure> {
         let subscribe = |reply| UserCommand::Subscribe { pool_handle, reply };
-        ask(&self.commands, subscribe).await.unwrap_or(Err(ResolveFailure::Stopped))
+        ask(&self.commands, subscribe)
+            .await
+            .unwrap_or(Err(ResolveFailure::Stopped))
     }
 
     /// Reports that a pool element cannot be reached (RFC 5352 §3.5).
     pub async fn report_unreachable(&self, pool_handle: PoolHandle, pool_element: PoolElementId) {
-        let report = UserCommand::ReportUnreachable { pool_handle, pool_element };
+        let report = UserCommand::ReportUnreachable {
+            pool_handle,
+            pool_element,
+        };
         // Nobody to report to any more.
         let _ = self.commands.send(report).await;
     }
@@ -185,8 +204,17 @@ impl PoolUserClient {
         label: u32,
         sink: Sink,
     ) -> Result<Opened, OpenFailed> {
-        let open = |reply| UserCommand::Open(Box::new(Open { pool_element, label, sink, reply }));
-        ask(&self.commands, open).await.unwrap_or(Err(OpenFailed::Ended))
+        let open = |reply| {
+            UserCommand::Open(Box::new(Open {
+                pool_element,
+                label,
+                sink,
+                reply,
+            }))
+        };
+        ask(&self.commands, open)
+            .await
+            .unwrap_or(Err(OpenFailed::Ended))
     }
 
     /// Runs a future on the pool user's thread, for as long as that runs.
@@ -259,7 +287,12 @@ struct UserRole {
     is_done: bool,
 }
 
-type Built = (UserRole, Shared, DataReceiver, watch::Receiver<Option<RegistrarAddress>>);
+type Built = (
+    UserRole,
+    Shared,
+    DataReceiver,
+    watch::Receiver<Option<RegistrarAddress>>,
+);
 
 fn build(config: PoolUserConfig, events: Events<Event>) -> Result<Built, NetError> {
     let sctp_port = config.sctp_port.map_or_else(random_sctp_port, Ok)?;
@@ -309,10 +342,14 @@ impl UserRole {
 
     fn open(&mut self, node: &mut Shared, open: Box<Open>) {
         let ports = open.pool_element.encapsulation_ports;
-        let udp_port = ports.user.map_or(UDP_ENCAPSULATION_PORT, std::num::NonZeroU16::get);
+        let udp_port = ports
+            .user
+            .map_or(UDP_ENCAPSULATION_PORT, std::num::NonZeroU16::get);
         let begun = match &open.pool_element.user_transport {
             UserTransport::Sctp(sctp) => {
-                let begun = node.network.connect_sctp(&sctp.addresses, udp_port, sctp.port);
+                let begun = node
+                    .network
+                    .connect_sctp(&sctp.addresses, udp_port, sctp.port);
                 begun.map_err(OpenFailed::Connect)
             }
             UserTransport::Dccp(_)
@@ -336,19 +373,24 @@ impl UserRole {
         self.opening.retain(|&association, open| {
             let is_wanted = !open.reply.is_closed();
             if !is_wanted {
-                node.network.abort(association, "another pool element answered first");
+                node.network
+                    .abort(association, "another pool element answered first");
             }
             is_wanted
         });
     }
 
     fn on_open(&mut self, node: &mut Shared, up: &Up) {
-        let Some(open) = self.opening.remove(&up.association) else { return };
+        let Some(open) = self.opening.remove(&up.association) else {
+            return;
+        };
         if open.reply.is_closed() {
             node.network.abort(up.association, "no longer wanted");
             return;
         }
-        let outlet = node.data.open(up.association, up.remote, open.label, open.sink);
+        let outlet = node
+            .data
+            .open(up.association, up.remote, open.label, open.sink);
         let closed = node.data.watch_end(up.association);
         if open.reply.send(Ok(Opened { outlet, closed })).is_err() {
             node.network.close(up.association);
@@ -357,7 +399,12 @@ impl UserRole {
 
     fn on_event(&mut self, event: &Event) -> Option<Input> {
         match event {
-            Event::Resolved { request, pool_handle, resolution, source } => {
+            Event::Resolved {
+                request,
+                pool_handle,
+                resolution,
+                source,
+            } => {
                 match self.waiting.remove(request)? {
                     Waiting::Resolve(reply) => {
                         drop(reply.send(Ok((resolution.clone(), *source))));
@@ -373,7 +420,11 @@ impl UserRole {
                 }
                 None
             }
-            Event::Selected { request, pool_element, .. } => {
+            Event::Selected {
+                request,
+                pool_element,
+                ..
+            } => {
                 if let Waiting::Select(reply) = self.waiting.remove(request)? {
                     drop(reply.send(Ok(pool_element.clone())));
                 }
@@ -387,7 +438,10 @@ impl UserRole {
                 }
                 None
             }
-            Event::PoolUpdated { pool_handle, resolution } => {
+            Event::PoolUpdated {
+                pool_handle,
+                resolution,
+            } => {
                 let updates = self.subscriptions.get(pool_handle)?;
                 if !updates.is_closed() {
                     updates.send_replace(resolution.clone());
@@ -424,17 +478,26 @@ impl Role for UserRole {
         self.on_open(node, &up);
         let association = up.association;
         let registrar = self.registrars.on_up(association)?;
-        Some(Input::AssociationUp { association, registrar })
+        Some(Input::AssociationUp {
+            association,
+            registrar,
+        })
     }
 
     fn on_message(&mut self, node: &mut Shared, from: FromPeer) -> Option<Input> {
-        let FromPeer { association, message } = from;
+        let FromPeer {
+            association,
+            message,
+        } = from;
         // The control channel of a pool element: cookies and business cards (RFC 5352 §3.8).
         if !self.registrars.is_up(association) {
             node.network.on_control_dropped();
             return None;
         }
-        Some(Input::Received { from: association, message })
+        Some(Input::Received {
+            from: association,
+            message,
+        })
     }
 
     fn on_announce(&mut self, from: SocketAddr, message: Message) -> Option<Input> {
@@ -446,7 +509,10 @@ impl Role for UserRole {
     }
 
     fn on_down(&mut self, node: &mut Shared, down: Down) -> Option<Input> {
-        let Down { association, reason } = down;
+        let Down {
+            association,
+            reason,
+        } = down;
         node.data.on_down(association, reason.clone());
         if let Some(open) = self.opening.remove(&association) {
             drop(open.reply.send(Err(OpenFailed::Down(reason))));
@@ -459,21 +525,42 @@ impl Role for UserRole {
 
     fn on_command(&mut self, node: &mut Shared, command: UserCommand) -> Option<Input> {
         Some(Input::Command(match command {
-            UserCommand::Resolve { pool_handle, items, reply } => {
+            UserCommand::Resolve {
+                pool_handle,
+                items,
+                reply,
+            } => {
                 let request = self.request(Waiting::Resolve(reply));
-                Command::Resolve { request, pool_handle, items, subscribe: false }
+                Command::Resolve {
+                    request,
+                    pool_handle,
+                    items,
+                    subscribe: false,
+                }
             }
             UserCommand::Select { pool_handle, reply } => {
                 let request = self.request(Waiting::Select(reply));
-                Command::Select { request, pool_handle }
+                Command::Select {
+                    request,
+                    pool_handle,
+                }
             }
             UserCommand::Subscribe { pool_handle, reply } => {
                 let request = self.request(Waiting::Subscribe(reply));
-                Command::Resolve { request, pool_handle, items: None, subscribe: true }
+                Command::Resolve {
+                    request,
+                    pool_handle,
+                    items: None,
+                    subscribe: true,
+                }
             }
-            UserCommand::ReportUnreachable { pool_handle, pool_element } => {
-                Command::ReportUnreachable { pool_handle, pool_element }
-            }
+            UserCommand::ReportUnreachable {
+                pool_handle,
+                pool_element,
+            } => Command::ReportUnreachable {
+                pool_handle,
+                pool_element,
+            },
             UserCommand::Open(open) => {
                 self.open(node, open);
                 return None;
@@ -483,7 +570,7 @@ impl Role for UserRole {
                 return None;
             }
             UserCommand::Statistics(reply) => {
-                drop(reply.send(node.network.statistics()));
+                let _ = reply.send(node.network.statistics());
                 return None;
             }
             UserCommand::Stop => {
@@ -502,7 +589,8 @@ impl Role for UserRole {
         match output {
             Output::Connect { registrar } => self.registrars.connect(&mut node.network, registrar),
             Output::StopConnecting { registrar } => {
-                self.registrars.stop_connecting(&mut node.network, &registrar);
+                self.registrars
+                    .stop_connecting(&mut node.network, &registrar);
             }
             Output::Send { to, message } => node.send(to, &message),
             Output::Close { association } => node.network.close(association),

@@ -112,7 +112,7 @@ impl RegistrarNode {
 
     /// Ends it in good order and waits for that: associations are closed, so that clients look for
     /// another registrar at once.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&self) {
         // If it has ended already, that is what was wanted.
         let _ = self.node.commands().send(RegistrarCommand::Shutdown).await;
         self.node.finished().await;

@@ -325,7 +325,10 @@ async fn serve(
         }
         match read(connection, association, inbox, &mut framing).await {
             Ok(0) => {}
-            Ok(_) => (silent, first_message_until) = (None, None),
+            Ok(_) => {
+                first_message_until = None;
+                drop(silent.take());
+            }
             Err(ReadEnd::Closed) => return None,
             Err(ReadEnd::BrokenFraming) => return Some(NetworkEvent::BrokenFraming { peer }),
         }

@@ -1,0 +1,222 @@
+//! A pool element, from an application.
+
+use crate::registrar::port_or_any;
+use crate::{RegisterFailed, Timers};
+use rserpool_core::RegistrarAddress;
+use rserpool_core::pool_element::Event;
+use rserpool_net::{
+    Connection, EventReceiver, Multicast, NetworkStatistics, PoolElementConfig,
+    PoolElementEndpoints, PoolElementNode, Port,
+};
+use rserpool_wire::parameter::Policy;
+use rserpool_wire::{PoolElementId, PoolHandle};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A pool element: a server that is registered in a pool for as long as this exists. Its
+/// registration is renewed and moved to other registrars in a thread of its own.
+///
+/// Dropping it deregisters it, in that thread; a process that ends at once is noticed as if it
+/// had been killed. [`PoolElement::deregister`] waits.
+#[derive(Debug)]
+pub struct PoolElement {
+    node: PoolElementNode,
+    pool_handle: PoolHandle,
+    id: PoolElementId,
+}
+
+impl PoolElement {
+    /// A pool element of this pool with the defaults: round robin, a random identifier, all local
+    /// addresses, registrars found by multicast.
+    pub fn builder(pool_handle: impl Into<PoolHandle>) -> PoolElementBuilder {
+        PoolElementBuilder {
+            pool_handle: pool_handle.into(),
+            policy: Policy::RoundRobin,
+            id: None,
+            registrars: Vec::new(),
+            addresses: Vec::new(),
+            udp_port: Port::Any,
+            sctp_port: None,
+            registration_life: None,
+            register_timeout: Duration::from_secs(10),
+            timers: Timers::default(),
+            multicast: Multicast::default(),
+            seed: None,
+        }
+    }
+
+    /// Its identifier, unique within its pool.
+    pub fn id(&self) -> PoolElementId {
+        self.node.registration().id.unwrap_or(self.id)
+    }
+
+    /// Its pool.
+    pub fn pool_handle(&self) -> &PoolHandle {
+        &self.pool_handle
+    }
+
+    /// The registrar that watches it, while there is one.
+    pub fn home_registrar(&self) -> Option<RegistrarAddress> {
+        self.node.registration().home
+    }
+
+    /// Whether it is registered, as far as it knows.
+    pub fn is_registered(&self) -> bool {
+        self.node.registration().is_registered
+    }
+
+    /// Where its users reach it.
+    pub fn endpoints(&self) -> &PoolElementEndpoints {
+        self.node.endpoints()
+    }
+
+    /// The next user. `None` when the pool element has ended.
+    ///
+    /// Cancelling the future loses nothing.
+    pub async fn accept(&mut self) -> Option<Connection> {
+        self.node.accept().await
+    }
+
+    /// Registers another value of its policy: a load, a weight. Another policy than the pool's is
+    /// rejected by the registrar, which is an event.
+    pub async fn set_policy(&self, policy: Policy) {
+        self.node.set_policy(policy).await;
+    }
+
+    /// Counters of its transport; `None` if it has ended.
+    pub async fn statistics(&self) -> Option<NetworkStatistics> {
+        self.node.statistics().await
+    }
+
+    /// What happens to its registration, from now on; the first receiver has it from the start.
+    pub fn events(&self) -> EventReceiver<Event> {
+        self.node.events()
+    }
+
+    /// Leaves the pool and waits for that. Connections that the application has go on until they
+    /// are closed or dropped: to drain is to deregister and let them finish.
+    pub async fn deregister(self) {
+        self.node.deregister().await;
+    }
+}
+
+/// How a pool element is set up.
+#[derive(Clone, Debug)]
+#[must_use = "call register"]
+pub struct PoolElementBuilder {
+    pool_handle: PoolHandle,
+    policy: Policy,
+    id: Option<PoolElementId>,
+    registrars: Vec<RegistrarAddress>,
+    addresses: Vec<IpAddr>,
+    udp_port: Port,
+    sctp_port: Option<u16>,
+    registration_life: Option<Option<Duration>>,
+    register_timeout: Duration,
+    timers: Timers,
+    multicast: Multicast,
+    seed: Option<u64>,
+}
+
+impl PoolElementBuilder {
+    /// The pool's policy and this pool element's values; otherwise round robin. All pool elements
+    /// of a pool have the same policy.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Its identifier; otherwise a random one.
+    pub fn id(mut self, id: PoolElementId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Registrars that are known by address; without any they are found by multicast.
+    pub fn registrars(mut self, registrars: impl Into<Vec<RegistrarAddress>>) -> Self {
+        self.registrars = registrars.into();
+        self
+    }
+
+    /// Local addresses, which are also registered; none: all, and the one toward the registrar is
+    /// registered.
+    pub fn addresses(mut self, addresses: impl Into<Vec<IpAddr>>) -> Self {
+        self.addresses = addresses.into();
+        self
+    }
+
+    /// UDP port that carries SCTP; 0, and otherwise: any.
+    pub fn udp_port(mut self, port: u16) -> Self {
+        self.udp_port = port_or_any(port);
+        self
+    }
+
+    /// SCTP port; otherwise a random one.
+    pub fn sctp_port(mut self, port: u16) -> Self {
+        self.sctp_port = Some(port);
+        self
+    }
+
+    /// How long its registration holds unless renewed (`None`: for ever); otherwise as the timers
+    /// say.
+    pub fn registration_life(mut self, life: Option<Duration>) -> Self {
+        self.registration_life = Some(life);
+        self
+    }
+
+    /// How long [`PoolElementBuilder::register`] tries; otherwise 10 s.
+    pub fn register_timeout(mut self, timeout: Duration) -> Self {
+        self.register_timeout = timeout;
+        self
+    }
+
+    /// Its timers.
+    pub fn timers(mut self, timers: Timers) -> Self {
+        self.timers = timers;
+        self
+    }
+
+    /// Where announces of registrars are heard; [`Multicast::off`]: nowhere.
+    pub fn multicast(mut self, multicast: Multicast) -> Self {
+        self.multicast = multicast;
+        self
+    }
+
+    /// Makes everything random the same in each run; for tests.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Binds its ports, finds a registrar, registers, and waits until it is registered.
+    ///
+    /// Cancelling the future ends the attempt.
+    ///
+    /// # Errors
+    /// See [`RegisterFailed`].
+    pub async fn register(self) -> Result<PoolElement, RegisterFailed> {
+        let default_life = Some(self.timers.asap.registration_life);
+        let config = PoolElementConfig {
+            pool_handle: self.pool_handle.clone(),
+            id: self.id,
+            policy: self.policy,
+            registration_life: self.registration_life.unwrap_or(default_life),
+            registrars: self.registrars,
+            addresses: self.addresses,
+            sctp_port: self.sctp_port,
+            udp_port: self.udp_port,
+            multicast: self.multicast,
+            timers: self.timers.asap,
+            sctp_timers: self.timers.sctp,
+            register_timeout: self.register_timeout,
+            seed: self.seed,
+        };
+        let node = PoolElementNode::register(config).await?;
+        let id = node.registration().id.ok_or(RegisterFailed::Ended)?;
+        Ok(PoolElement {
+            node,
+            pool_handle: self.pool_handle,
+            id,
+        })
+    }
+}

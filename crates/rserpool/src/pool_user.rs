@@ -1,0 +1,258 @@
+//! A pool user, from an application.
+
+use crate::registrar::port_or_any;
+use crate::{ConnectFailed, ResolveFailed, Session, Timers};
+use rserpool_core::RegistrarAddress;
+use rserpool_core::pool_user::{Event, Limits};
+use rserpool_net::{
+    EventReceiver, Multicast, NetError, NetworkStatistics, PoolUserConfig, PoolUserNode, Port,
+};
+use rserpool_wire::asap::Resolution;
+use rserpool_wire::{PoolElementId, PoolHandle};
+use std::net::IpAddr;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A pool user: asks registrars who is in a pool, and has sessions with pools. It works in a
+/// thread of its own, which ends when this and all its sessions and subscriptions are dropped.
+/// Clones share it.
+#[derive(Clone, Debug)]
+pub struct PoolUser {
+    node: Arc<PoolUserNode>,
+    timers: Timers,
+}
+
+impl PoolUser {
+    /// A pool user with the defaults: registrars found by multicast.
+    pub fn builder() -> PoolUserBuilder {
+        PoolUserBuilder {
+            registrars: Vec::new(),
+            addresses: Vec::new(),
+            udp_port: Port::Any,
+            sctp_port: None,
+            timers: Timers::default(),
+            limits: Limits::default(),
+            multicast: Multicast::default(),
+            seed: None,
+        }
+    }
+
+    /// The pool elements of a pool, as many as the registrar likes, in the order of its policy.
+    ///
+    /// # Errors
+    /// See [`ResolveFailed`].
+    pub async fn resolve(
+        &self,
+        pool_handle: impl Into<PoolHandle>,
+    ) -> Result<Resolution, ResolveFailed> {
+        let resolved = self.node.client().resolve(pool_handle.into(), None).await;
+        Ok(resolved.map(|(resolution, _)| resolution)?)
+    }
+
+    /// Not more than `items` pool elements of a pool.
+    ///
+    /// # Errors
+    /// See [`ResolveFailed`].
+    pub async fn resolve_items(
+        &self,
+        pool_handle: impl Into<PoolHandle>,
+        items: u32,
+    ) -> Result<Resolution, ResolveFailed> {
+        let resolved = self
+            .node
+            .client()
+            .resolve(pool_handle.into(), Some(items))
+            .await;
+        Ok(resolved.map(|(resolution, _)| resolution)?)
+    }
+
+    /// The pool elements of a pool, and every change from now on.
+    ///
+    /// # Errors
+    /// See [`ResolveFailed`].
+    pub async fn subscribe(
+        &self,
+        pool_handle: impl Into<PoolHandle>,
+    ) -> Result<Subscription, ResolveFailed> {
+        let pool_handle = pool_handle.into();
+        let mut updates = self.node.client().subscribe(pool_handle.clone()).await?;
+        // What was there when it was subscribed to is the first update.
+        updates.mark_changed();
+        Ok(Subscription {
+            updates,
+            pool_handle,
+            _node: Arc::clone(&self.node),
+        })
+    }
+
+    /// Begins a session with a pool: an association with one of its pool elements, and with
+    /// another one whenever that fails.
+    ///
+    /// Cancelling the future ends the attempt.
+    ///
+    /// # Errors
+    /// See [`ConnectFailed`].
+    pub async fn connect(
+        &self,
+        pool_handle: impl Into<PoolHandle>,
+    ) -> Result<Session, ConnectFailed> {
+        Session::begin(
+            Arc::clone(&self.node),
+            pool_handle.into(),
+            self.timers.session,
+        )
+        .await
+    }
+
+    /// Tells the registrar that a pool element cannot be reached (RFC 5352 §3.5). Sessions do so
+    /// by themselves.
+    pub async fn report_unreachable(
+        &self,
+        pool_handle: impl Into<PoolHandle>,
+        pool_element: PoolElementId,
+    ) {
+        self.node
+            .client()
+            .report_unreachable(pool_handle.into(), pool_element)
+            .await;
+    }
+
+    /// The registrar that it asks, while there is one.
+    pub fn home_registrar(&self) -> Option<RegistrarAddress> {
+        self.node.client().home_registrar()
+    }
+
+    /// Counters of its transport; `None` if it has ended.
+    pub async fn statistics(&self) -> Option<NetworkStatistics> {
+        self.node.client().statistics().await
+    }
+
+    /// What happens at it, from now on; the first receiver has it from the start.
+    pub fn events(&self) -> EventReceiver<Event> {
+        self.node.events()
+    }
+
+    /// Ends it, its sessions and its subscriptions in good order, and waits for that.
+    pub async fn stop(&self) {
+        self.node.stop().await;
+    }
+}
+
+/// A change of a pool.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PoolUpdate {
+    /// Which pool.
+    pub pool_handle: PoolHandle,
+    /// Its pool elements; `None`: there are none.
+    pub resolution: Option<Resolution>,
+}
+
+/// The changes of a pool. Bounded: what changes faster than it is read is seen in its latest
+/// state.
+#[derive(Debug)]
+pub struct Subscription {
+    updates: watch::Receiver<Option<Resolution>>,
+    pool_handle: PoolHandle,
+    _node: Arc<PoolUserNode>,
+}
+
+impl Subscription {
+    /// The pool as it is now, then whenever it has changed; `None` when the pool user has ended.
+    ///
+    /// Cancelling the future loses nothing.
+    pub async fn next(&mut self) -> Option<PoolUpdate> {
+        self.updates.changed().await.ok()?;
+        let resolution = self.updates.borrow_and_update().clone();
+        Some(PoolUpdate {
+            pool_handle: self.pool_handle.clone(),
+            resolution,
+        })
+    }
+}
+
+/// How a pool user is set up.
+#[derive(Clone, Debug)]
+#[must_use = "call start"]
+pub struct PoolUserBuilder {
+    registrars: Vec<RegistrarAddress>,
+    addresses: Vec<IpAddr>,
+    udp_port: Port,
+    sctp_port: Option<u16>,
+    timers: Timers,
+    limits: Limits,
+    multicast: Multicast,
+    seed: Option<u64>,
+}
+
+impl PoolUserBuilder {
+    /// Registrars that are known by address; without any they are found by multicast.
+    pub fn registrars(mut self, registrars: impl Into<Vec<RegistrarAddress>>) -> Self {
+        self.registrars = registrars.into();
+        self
+    }
+
+    /// Local addresses; none: all.
+    pub fn addresses(mut self, addresses: impl Into<Vec<IpAddr>>) -> Self {
+        self.addresses = addresses.into();
+        self
+    }
+
+    /// UDP port that carries SCTP; 0, and otherwise: any.
+    pub fn udp_port(mut self, port: u16) -> Self {
+        self.udp_port = port_or_any(port);
+        self
+    }
+
+    /// SCTP port; otherwise a random one.
+    pub fn sctp_port(mut self, port: u16) -> Self {
+        self.sctp_port = Some(port);
+        self
+    }
+
+    /// Its timers.
+    pub fn timers(mut self, timers: Timers) -> Self {
+        self.timers = timers;
+        self
+    }
+
+    /// What it may use up.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where announces of registrars are heard; [`Multicast::off`]: nowhere.
+    pub fn multicast(mut self, multicast: Multicast) -> Self {
+        self.multicast = multicast;
+        self
+    }
+
+    /// Makes everything random the same in each run; for tests.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Binds its ports and starts it. It looks for a registrar when it first needs one.
+    ///
+    /// # Errors
+    /// A port that cannot be had. Multicast or IPv6 that cannot is an event.
+    pub async fn start(self) -> Result<PoolUser, NetError> {
+        let config = PoolUserConfig {
+            registrars: self.registrars,
+            addresses: self.addresses,
+            sctp_port: self.sctp_port,
+            udp_port: self.udp_port,
+            multicast: self.multicast,
+            timers: self.timers.asap.clone(),
+            limits: self.limits,
+            sctp_timers: self.timers.sctp,
+            seed: self.seed,
+        };
+        let node = Arc::new(PoolUserNode::start(config).await?);
+        Ok(PoolUser {
+            node,
+            timers: self.timers,
+        })
+    }
+}
