@@ -31,7 +31,9 @@ pub use operation_error::{
 pub use pe_checksum::PeChecksum;
 pub use pe_identifier::PoolElementId;
 pub use policy::{POLICY_DATA_OCTETS_MAX, Policy, PolicyType};
-pub use pool_element::{EncodedPoolElement, POOL_ELEMENT_OCTETS_MAX, PoolElement};
+pub use pool_element::{
+    EncodedPoolElement, POOL_ELEMENT_OCTETS_MAX, PoolElement, PoolElementEncoding,
+};
 pub use pool_handle::{POOL_HANDLE_OCTETS_MAX, PoolHandle};
 pub use sctp_transport::{SctpTransport, TransportUse};
 pub use server_information::ServerInformation;

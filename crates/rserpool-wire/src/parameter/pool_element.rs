@@ -124,6 +124,14 @@ impl PoolElement {
         self.write(&mut Writer::new(octets));
     }
 
+    /// Encodes into a buffer that is used again and again: for pool elements that are compared
+    /// more often than kept.
+    pub fn encode_in<'a>(&self, buffer: &'a mut Vec<u8>) -> PoolElementEncoding<'a> {
+        buffer.clear();
+        self.encode_into(buffer);
+        PoolElementEncoding(buffer)
+    }
+
     /// How many octets [`encode_into`](Self::encode_into) appends.
     pub fn encoded_len(&self) -> usize {
         let mut length = Length::default();
@@ -210,6 +218,24 @@ impl From<&PoolElement> for EncodedPoolElement {
         let mut octets = Vec::with_capacity(element.encoded_len());
         element.encode_into(&mut octets);
         Self(Arc::from(octets))
+    }
+}
+
+/// The octets of an [`EncodedPoolElement`] in a buffer that somebody else keeps
+/// ([`PoolElement::encode_in`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PoolElementEncoding<'a>(&'a [u8]);
+
+impl PoolElementEncoding<'_> {
+    /// The octets of the whole parameter: type, length, value and padding.
+    pub fn as_octets(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl From<PoolElementEncoding<'_>> for EncodedPoolElement {
+    fn from(encoding: PoolElementEncoding<'_>) -> Self {
+        Self(Arc::from(encoding.0))
     }
 }
 
