@@ -15,7 +15,9 @@ use hashbrown::HashTable;
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64;
 use rserpool_wire::asap::Resolution;
-use rserpool_wire::parameter::{EncodedPoolElement, PeChecksum, Policy, PoolElement};
+use rserpool_wire::parameter::{
+    EncodedPoolElement, PeChecksum, Policy, PoolElement, PoolElementEncoding,
+};
 use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId, RegistrationLife};
 
 /// Pools by pool handle, their pool elements, and the order in which they are selected.
@@ -38,7 +40,7 @@ pub struct Handlespace<T> {
     pub(crate) elements_by_id: HashTable<u32>,
     pub(crate) checksums: Checksums,
     /// Kept between calls for its memory only: the pool element that registers, encoded.
-    encoding: Vec<u8>,
+    buffer: Vec<u8>,
     /// Kept between calls for its memory only: the slots that were selected.
     slots: Vec<u32>,
 }
@@ -129,7 +131,7 @@ impl<T> Handlespace<T> {
             elements: Arena::new(),
             elements_by_id: HashTable::new(),
             checksums: Checksums::new(),
-            encoding: Vec::new(),
+            buffer: Vec::new(),
             slots: Vec::new(),
         }
     }
@@ -146,23 +148,12 @@ impl<T> Handlespace<T> {
         element: &PoolElement,
         data: T,
     ) -> Result<Registered, RegisterError> {
-        self.encoding.clear();
-        element.encode_into(&mut self.encoding);
-        if self.encoding.len() > self.limits.element_octets_max {
-            return Err(RegisterError::ElementTooLong);
-        }
-        let registered = match self.find_pool(handle) {
-            None => self.create_pool(handle, element, data)?,
-            Some(pool) => {
-                self.check_consistent(pool, element)?;
-                match self.find_member(pool, element.id) {
-                    None => self.add(pool, element, data, Change::Added)?,
-                    Some(index) => self.update(index, element, data),
-                }
-            }
-        };
+        let mut buffer = core::mem::take(&mut self.buffer);
+        let encoding = element.encode_in(&mut buffer);
+        let registered = self.register_encoded(handle, element, encoding, data);
+        self.buffer = buffer;
         self.debug_check();
-        Ok(registered)
+        registered
     }
 
     /// Removes a pool element (RFC 5352 §3.2), and its pool if it was the last one.
@@ -355,6 +346,34 @@ impl<T> Handlespace<T> {
             .map_or(0, |pool| self.pools[pool].members.len())
     }
 
+    fn register_encoded(
+        &mut self,
+        handle: &PoolHandle,
+        element: &PoolElement,
+        encoding: PoolElementEncoding<'_>,
+        data: T,
+    ) -> Result<Registered, RegisterError> {
+        if encoding.as_octets().len() > self.limits.element_octets_max {
+            return Err(RegisterError::ElementTooLong);
+        }
+        let Some(pool) = self.find_pool(handle) else {
+            let pool = self.create_pool(handle, element)?;
+            let key = self.add(pool, element, encoding, data);
+            let change = Change::PoolCreated;
+            return Ok(Registered { key, change });
+        };
+        self.check_consistent(pool, element)?;
+        if let Some(index) = self.find_member(pool, element.id) {
+            let key = self.elements.key(index);
+            let change = self.update(index, element, encoding, data);
+            return Ok(Registered { key, change });
+        }
+        self.check_room(self.pools[pool].members.len())?;
+        let key = self.add(pool, element, encoding, data);
+        let change = Change::Added;
+        Ok(Registered { key, change })
+    }
+
     /// Rules 2 and 3 (RFC 5352 §3.1): policy type, transport type and transport use are those of
     /// the pool, also for its only member.
     fn check_consistent(&self, pool: u32, element: &PoolElement) -> Result<(), RegisterError> {
@@ -375,13 +394,12 @@ impl<T> Handlespace<T> {
         Ok(())
     }
 
-    /// Rule 1 (RFC 5352 §3.1): the first pool element makes the pool.
+    /// Rule 1 (RFC 5352 §3.1): the first pool element, which is still to be added, makes the pool.
     fn create_pool(
         &mut self,
         handle: &PoolHandle,
         element: &PoolElement,
-        data: T,
-    ) -> Result<Registered, RegisterError> {
+    ) -> Result<u32, RegisterError> {
         if handle.as_octets().len() > self.limits.pool_handle_octets_max {
             return Err(RegisterError::PoolHandleTooLong);
         }
@@ -402,20 +420,19 @@ impl<T> Handlespace<T> {
             .insert_unique(hash.octets(handle.as_octets()), pool, |&other| {
                 hash.octets(pools[other].handle.as_octets())
             });
-        self.add(pool, element, data, Change::PoolCreated)
+        Ok(pool)
     }
 
-    /// Rule 2 (RFC 5352 §3.1): one more member.
+    /// Rule 2 (RFC 5352 §3.1): one more member, for which there is room.
     fn add(
         &mut self,
         pool: u32,
         element: &PoolElement,
+        encoding: PoolElementEncoding<'_>,
         data: T,
-        change: Change,
-    ) -> Result<Registered, RegisterError> {
-        self.check_room(self.pools[pool].members.len())?;
+    ) -> ElementKey {
         let key = self.elements.insert(Stored {
-            encoded: EncodedPoolElement::from(element),
+            encoded: EncodedPoolElement::from(encoding),
             id: element.id,
             home: element.home_registrar,
             registration_life: element.registration_life,
@@ -436,21 +453,25 @@ impl<T> Handlespace<T> {
         pool.selection.insert(slot, &element.policy);
         self.checksums
             .add(element.home_registrar, pool.block_sum(element.id));
-        Ok(Registered { key, change })
+        key
     }
 
-    /// Rule 3 (RFC 5352 §3.1): the attributes are replaced. `self.encoding` holds the new ones.
-    fn update(&mut self, index: u32, element: &PoolElement, data: T) -> Registered {
-        let key = self.elements.key(index);
+    /// Rule 3 (RFC 5352 §3.1): the attributes are replaced.
+    fn update(
+        &mut self,
+        index: u32,
+        element: &PoolElement,
+        encoding: PoolElementEncoding<'_>,
+        data: T,
+    ) -> Change {
         let stored = &mut self.elements[index];
         let pool = &mut self.pools[stored.pool];
         stored.data = data;
         pool.selection.update(stored.slot, &element.policy);
-        if stored.encoded.as_octets() == self.encoding {
-            let change = Change::Unchanged;
-            return Registered { key, change };
+        if stored.encoded.as_octets() == encoding.as_octets() {
+            return Change::Unchanged;
         }
-        stored.encoded = EncodedPoolElement::from(element);
+        stored.encoded = EncodedPoolElement::from(encoding);
         stored.registration_life = element.registration_life;
         let previous_home = core::mem::replace(&mut stored.home, element.home_registrar);
         if previous_home != stored.home {
@@ -458,8 +479,7 @@ impl<T> Handlespace<T> {
             self.checksums.subtract(previous_home, sum);
             self.checksums.add(stored.home, sum);
         }
-        let change = Change::Updated { previous_home };
-        Registered { key, change }
+        Change::Updated { previous_home }
     }
 
     /// Whether there is room for one more pool element in a pool that has so many.

@@ -80,7 +80,10 @@ fn an_unchanged_reregistration_allocates_nothing() {
         handlespace.register(&handle(), &element, [0; 2]).unwrap();
         let region = Region::new(ALLOCATOR);
         handlespace.register(&handle(), &element, [0; 2]).unwrap();
-        assert_eq!(region.change().allocations + region.change().reallocations, 0);
+        assert_eq!(
+            region.change().allocations + region.change().reallocations,
+            0
+        );
         assert!(handlespace.find(&handle(), id(value)).is_some());
     }
 }

@@ -123,10 +123,10 @@ impl Urn {
         let mut step = (self.sums.len() + 1).next_power_of_two() / 2;
         while step > 0 {
             if let Some(&sum) = self.sums.get(place + step - 1) {
-                if sum <= rest {
-                    rest -= sum;
-                    place += step;
-                }
+                // Either way is as likely, so that a branch would be mispredicted half the time.
+                let is_beyond = usize::from(sum <= rest);
+                rest -= sum * is_beyond as u64;
+                place += step * is_beyond;
             }
             step /= 2;
         }
