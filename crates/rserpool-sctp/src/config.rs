@@ -230,7 +230,7 @@ impl Default for Config {
             streams: 16,
             timers: Timers::default(),
             message_octets_max: 72 * 1024,
-            receive_window_octets: 256 * 1024,
+            receive_window_octets: 128 * 1024,
             send_queue_octets_max: 256 * 1024,
             associations_max: 16_384,
             // Ethernet less the IPv6 and UDP headers; right for IPv4 too.

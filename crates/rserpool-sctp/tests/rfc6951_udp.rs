@@ -5,14 +5,12 @@ mod network;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use network::chunk::{DATA, HEARTBEAT};
 use network::{
     CLIENT_PORT, Network, SERVER_PORT, address, client_config, deaf_config, message, millis,
     packet, server_config,
 };
 use rserpool_sctp::{DownReason, Remote};
-
-const DATA: u8 = 0;
-const HEARTBEAT: u8 = 4;
 
 fn outside(port: u16) -> SocketAddr {
     SocketAddr::from(([198, 51, 100, 1], port))
@@ -41,11 +39,7 @@ fn rfc_6951_5_4_peer_behind_a_nat_is_followed_when_its_port_changes() {
     );
     network.send(server, theirs, message(0, 3, vec![3]));
     network.run_for(Duration::from_secs(10));
-    let received: Vec<u32> = network
-        .messages(client)
-        .iter()
-        .map(|message| message.1)
-        .collect();
+    let received: Vec<u32> = network.ppids(client);
     assert_eq!(received, [1, 3]);
     assert_eq!(
         network.hosts[server].endpoint.statistics().address_changes,
@@ -140,14 +134,7 @@ fn first_candidate_that_answers_wins() {
         network.hosts[deaf].address,
         network.hosts[server].address,
     ];
-    let remote = Remote {
-        udp,
-        sctp_port: SERVER_PORT,
-    };
-    let ours = network.hosts[client]
-        .endpoint
-        .connect(network.now, remote)
-        .unwrap();
+    let ours = network.connect_to(client, &udp);
     network.run_for(millis(10));
     assert!(
         network.is_up(client, ours),
@@ -169,14 +156,7 @@ fn two_listening_candidates_make_one_association() {
     let client = network.add(client_config());
     network.add(server_config());
     network.add(server_config());
-    let remote = Remote {
-        udp: vec![address(2), address(3)],
-        sctp_port: SERVER_PORT,
-    };
-    let ours = network.hosts[client]
-        .endpoint
-        .connect(network.now, remote)
-        .unwrap();
+    let ours = network.connect_to(client, &[address(2), address(3)]);
     network.run_for(Duration::from_secs(2));
     assert!(network.is_up(client, ours) && network.down(client, ours).is_none());
     let associations: usize = network

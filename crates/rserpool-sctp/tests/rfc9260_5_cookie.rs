@@ -4,25 +4,15 @@ mod network;
 
 use std::time::Duration;
 
+use network::chunk::{COOKIE_ACK, COOKIE_ECHO, ERROR};
 use network::{
     CLIENT_PORT, Network, SERVER_PORT, address, client_config, first_chunk, millis, packet,
     server_config, with_checksum,
 };
 
-const ERROR: u8 = 9;
-const COOKIE_ECHO: u8 = 10;
-const COOKIE_ACK: u8 = 11;
-
-fn pair() -> (Network, usize, usize) {
-    let mut network = Network::new(1);
-    let client = network.add(client_config());
-    let server = network.add(server_config());
-    (network, client, server)
-}
-
 #[test]
 fn rfc_9260_5_1_3_init_leaves_no_state() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     network.connect(client, server);
     network.step();
     let init = network.seen[0].payload.clone();
@@ -39,7 +29,7 @@ fn rfc_9260_5_1_3_init_leaves_no_state() {
 
 #[test]
 fn rfc_9260_5_1_5_forged_cookie_makes_no_association() {
-    let (mut network, _, server) = pair();
+    let (mut network, _, server) = Network::pair();
     // What dcsctp by itself would take: its magic words, tags, sequence numbers.
     let mut cookie = b"dcSCTPr0".to_vec();
     cookie.extend([1; 80]);
@@ -78,7 +68,7 @@ fn held_cookie_echo(network: &mut Network, client: usize, server: usize) -> Vec<
 
 #[test]
 fn rfc_9260_5_1_5_cookie_is_for_one_peer_address_and_port() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let echo = held_cookie_echo(&mut network, client, server);
     network.restart(server, server_config());
     network.inject(address(1), server, &echo);
@@ -88,7 +78,7 @@ fn rfc_9260_5_1_5_cookie_is_for_one_peer_address_and_port() {
         "another key"
     );
 
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let echo = held_cookie_echo(&mut network, client, server);
     // The network delivers the client's own one in the next step.
     network.restart(client, client_config());
@@ -111,7 +101,7 @@ fn rfc_9260_5_1_5_cookie_is_for_one_peer_address_and_port() {
 
 #[test]
 fn rfc_9260_5_1_5_old_cookie_is_answered_with_stale_cookie() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let echo = held_cookie_echo(&mut network, client, server);
     network.restart(client, client_config());
     network.now = network.now + Duration::from_secs(61);
@@ -136,7 +126,7 @@ fn rfc_9260_5_1_5_old_cookie_is_answered_with_stale_cookie() {
 
 #[test]
 fn rfc_9260_5_2_4_case_d_repeated_cookie_is_acknowledged_and_changes_nothing() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let (_, theirs) = network.associate(client, server);
     let echo = network
         .seen
@@ -153,7 +143,7 @@ fn rfc_9260_5_2_4_case_d_repeated_cookie_is_acknowledged_and_changes_nothing() {
 
 #[test]
 fn cookie_of_an_ended_association_does_not_bring_it_back() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let (ours, theirs) = network.associate(client, server);
     let echo = network
         .seen

@@ -4,6 +4,7 @@ mod network;
 
 use std::time::Duration;
 
+use network::chunk::{ABORT, COOKIE_ACK, COOKIE_ECHO, INIT, INIT_ACK};
 use network::{
     CLIENT_PORT, Network, SERVER_PORT, address, client_config, first_chunk, message, millis,
     packet, server_config, tag_of, with_timers,
@@ -12,22 +13,9 @@ use rserpool_sctp::{
     Config, ConnectError, DownReason, Event, Remote, SendError, Timers, Timestamp,
 };
 
-const INIT: u8 = 1;
-const INIT_ACK: u8 = 2;
-const ABORT: u8 = 6;
-const COOKIE_ECHO: u8 = 10;
-const COOKIE_ACK: u8 = 11;
-
-fn pair() -> (Network, usize, usize) {
-    let mut network = Network::new(1);
-    let client = network.add(client_config());
-    let server = network.add(server_config());
-    (network, client, server)
-}
-
 #[test]
 fn four_packets_set_an_association_up() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let (ours, theirs) = network.associate(client, server);
     let kinds: Vec<u8> = network
         .seen
@@ -54,7 +42,7 @@ fn four_packets_set_an_association_up() {
 
 #[test]
 fn tags_are_those_on_the_wire() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let (ours, theirs) = network.associate(client, server);
     let (client, server) = (
         &network.hosts[client].endpoint,
@@ -108,7 +96,7 @@ fn init_is_refused_at_once_where_nobody_listens() {
 
 #[test]
 fn init_to_another_port_is_refused_at_once() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let remote = Remote {
         udp: vec![address(2)],
         sctp_port: SERVER_PORT + 1,
@@ -129,14 +117,7 @@ fn init_to_another_port_is_refused_at_once() {
 fn no_answer_to_init_ends_in_lost() {
     let mut network = Network::new(1);
     let client = network.add(client_config());
-    let remote = Remote {
-        udp: vec![address(7)],
-        sctp_port: SERVER_PORT,
-    };
-    let ours = network.hosts[client]
-        .endpoint
-        .connect(network.now, remote)
-        .unwrap();
+    let ours = network.connect_to(client, &[address(7)]);
     let took = network.time_until_down(client, ours, Duration::from_secs(4));
     assert_eq!(network.down(client, ours), Some(DownReason::Lost));
     assert!(took >= Duration::from_secs(1), "{took:?}");
@@ -262,7 +243,7 @@ fn connecting_to_oneself_is_refused() {
 
 #[test]
 fn rfc_9260_5_2_4_case_a_restarted_client_replaces_its_association() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let (_, theirs) = network.associate(client, server);
     let former_tag = network.hosts[server].endpoint.local_tag(theirs);
     network.restart(client, client_config());
@@ -292,7 +273,7 @@ fn rfc_9260_5_2_4_case_a_restarted_client_replaces_its_association() {
 
 #[test]
 fn restart_hands_back_what_was_not_acknowledged() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let (_, theirs) = network.associate(client, server);
     network.send(server, theirs, message(0, 1, vec![1; 100]));
     network.run_for(millis(100));
@@ -327,17 +308,13 @@ fn restart_hands_back_what_was_not_acknowledged() {
         network.send(server, theirs, message(0, ppid, vec![4; 2000]));
     }
     network.run_for(millis(100));
-    let delivered: Vec<u32> = network
-        .messages(client)
-        .iter()
-        .map(|message| message.1)
-        .collect();
+    let delivered: Vec<u32> = network.ppids(client);
     assert_eq!(delivered, [4, 5, 6, 7]);
 }
 
 #[test]
 fn restarted_server_makes_the_client_notice_at_its_next_packet() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let (ours, _) = network.associate(client, server);
     network.restart(server, server_config());
     network.send(client, ours, message(0, 9, b"are you there".to_vec()));
@@ -383,7 +360,7 @@ fn connect_refuses_what_cannot_be() {
 
 #[test]
 fn nothing_is_sent_before_the_association_is_up() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let ours = network.connect(client, server);
     let sent = network.hosts[client]
         .endpoint
@@ -397,7 +374,7 @@ fn nothing_is_sent_before_the_association_is_up() {
 
 #[test]
 fn abort_to_a_tag_that_is_not_ours_is_passed_over() {
-    let (mut network, client, server) = pair();
+    let (mut network, client, server) = Network::pair();
     let (ours, _) = network.associate(client, server);
     let tag = network.hosts[client].endpoint.local_tag(ours).unwrap();
     let forged = packet((SERVER_PORT, CLIENT_PORT), tag ^ 1, ABORT, 0, &[]);

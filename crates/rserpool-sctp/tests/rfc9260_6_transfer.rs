@@ -4,6 +4,7 @@ mod network;
 
 use std::time::Duration;
 
+use network::chunk::SHUTDOWN;
 use network::{
     Network, Weather, address, client_config, first_chunk, message, millis, packet, server_config,
     with_timers,
@@ -12,13 +13,19 @@ use rserpool_sctp::{
     AssociationId, Config, DownReason, Event, Outgoing, SendError, Timers, Timestamp,
 };
 
-const SHUTDOWN: u8 = 7;
-
 /// Timers of a LAN, patient enough for weather in which nobody would expect an answer.
 const PATIENT: Timers = Timers {
     association_max_retrans: 30,
     init_max_retrans: 12,
     ..Timers::lan()
+};
+
+/// One in ten packets is lost each way, and they overtake each other.
+const STORM: Weather = Weather {
+    delay: millis(5),
+    jitter: millis(5),
+    loss: 100,
+    duplication: 0,
 };
 
 fn pair(weather: Weather, seed: u64) -> (Network, AssociationId, AssociationId) {
@@ -191,11 +198,7 @@ fn unordered_messages_overtake_an_ordered_one_that_is_lost() {
     );
     network.send(0, ours, message(0, 3, vec![3]));
     network.run_for(Duration::from_secs(1));
-    let order: Vec<u32> = network
-        .messages(1)
-        .iter()
-        .map(|message| message.1)
-        .collect();
+    let order: Vec<u32> = network.ppids(1);
     assert_eq!(order, [2, 1, 3]);
 }
 
@@ -282,20 +285,14 @@ fn a_driver_that_fetches_nothing_closes_the_window() {
             waiting += data.len();
         }
     }
-    assert!(delivered > 400_000, "{delivered}");
-    assert!((256 * 1024..600 * 1024).contains(&waiting), "{waiting}");
+    assert!(delivered > 200_000, "{delivered}");
+    assert!((128 * 1024..350 * 1024).contains(&waiting), "{waiting}");
 }
 
 #[test]
 fn rfc_9260_9_2_shutdown_delivers_what_was_handed_over() {
     for seed in 0..20 {
-        let weather = Weather {
-            delay: millis(5),
-            jitter: millis(5),
-            loss: 100,
-            ..Weather::default()
-        };
-        let (mut network, ours, theirs) = pair(weather, seed);
+        let (mut network, ours, theirs) = pair(STORM, seed);
         for n in 0..4 {
             network.send(0, ours, message(0, n, content(n, 50_000)));
         }
@@ -305,11 +302,7 @@ fn rfc_9260_9_2_shutdown_delivers_what_was_handed_over() {
             .send(network.now, ours, message(0, 9, vec![1]));
         assert_eq!(refused, Err(SendError::NotConnected));
         network.run_for(Duration::from_secs(30));
-        let numbers: Vec<u32> = network
-            .messages(1)
-            .iter()
-            .map(|message| message.1)
-            .collect();
+        let numbers: Vec<u32> = network.ppids(1);
         assert_eq!(numbers, [0, 1, 2, 3], "seed {seed}");
         assert_eq!(
             network.down(0, ours),
@@ -330,23 +323,13 @@ fn rfc_9260_9_2_shutdown_delivers_what_was_handed_over() {
 #[test]
 fn rfc_9260_9_2_peer_that_is_told_to_close_delivers_its_own_first() {
     for seed in 0..20 {
-        let weather = Weather {
-            delay: millis(5),
-            jitter: millis(5),
-            loss: 100,
-            ..Weather::default()
-        };
-        let (mut network, ours, theirs) = pair(weather, seed);
+        let (mut network, ours, theirs) = pair(STORM, seed);
         for n in 0..4 {
             network.send(1, theirs, message(0, n, content(n, 50_000)));
         }
         network.hosts[0].endpoint.shutdown(network.now, ours);
         network.run_for(Duration::from_secs(30));
-        let numbers: Vec<u32> = network
-            .messages(0)
-            .iter()
-            .map(|message| message.1)
-            .collect();
+        let numbers: Vec<u32> = network.ppids(0);
         assert_eq!(numbers, [0, 1, 2, 3], "seed {seed}");
         assert!(network.down(0, ours).is_some());
         assert_eq!(

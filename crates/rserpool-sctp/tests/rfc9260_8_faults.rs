@@ -4,20 +4,14 @@ mod network;
 
 use std::time::Duration;
 
+use network::chunk::{
+    ABORT, COOKIE_ACK, DATA, HEARTBEAT, HEARTBEAT_ACK, INIT, SHUTDOWN_ACK, SHUTDOWN_COMPLETE,
+};
 use network::{
     CLIENT_PORT, Network, SERVER_PORT, address, client_config, first_chunk, message, millis,
     packet, server_config, tag_of, with_checksum, with_timers,
 };
-use rserpool_sctp::{AssociationId, DownReason, Event, Remote, Timers};
-
-const DATA: u8 = 0;
-const INIT: u8 = 1;
-const HEARTBEAT: u8 = 4;
-const HEARTBEAT_ACK: u8 = 5;
-const ABORT: u8 = 6;
-const SHUTDOWN_ACK: u8 = 8;
-const COOKIE_ACK: u8 = 11;
-const SHUTDOWN_COMPLETE: u8 = 14;
+use rserpool_sctp::{AssociationId, DownReason, Event, Timers};
 
 fn pair(seed: u64, timers: Timers) -> (Network, AssociationId, AssociationId) {
     let mut network = Network::new(seed);
@@ -365,14 +359,7 @@ fn rfc_9260_10_icmp_that_does_not_fit_is_ignored() {
 fn rfc_9260_10_icmp_for_an_init_needs_the_initiate_tag() {
     let mut network = Network::new(1);
     let client = network.add(client_config());
-    let remote = Remote {
-        udp: vec![address(9)],
-        sctp_port: SERVER_PORT,
-    };
-    let ours = network.hosts[client]
-        .endpoint
-        .connect(network.now, remote)
-        .unwrap();
+    let ours = network.connect_to(client, &[address(9)]);
     network.run_for(Duration::ZERO);
     let init = network.seen[0].payload.clone();
     let mut forged = init.clone();

@@ -5,11 +5,11 @@ mod network;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use network::chunk::HEARTBEAT;
 use network::{client_config, millis, server_config, with_timers};
 use rserpool_sctp::{Config, Endpoint, Event, Remote, Timers, Timestamp};
 
 const ASSOCIATIONS: u16 = 10_000;
-const HEARTBEAT: u8 = 4;
 
 /// Two endpoints; each sees the other at as many addresses as there are associations.
 struct Pair {

@@ -20,7 +20,24 @@ pub const CLIENT_PORT: u16 = 5000;
 /// SCTP port of servers.
 pub const SERVER_PORT: u16 = 3863;
 
-pub fn millis(n: u64) -> Duration {
+/// Chunk types, RFC 9260 §3.2.
+pub mod chunk {
+    #![allow(missing_docs, reason = "the names say it")]
+    pub const DATA: u8 = 0;
+    pub const INIT: u8 = 1;
+    pub const INIT_ACK: u8 = 2;
+    pub const HEARTBEAT: u8 = 4;
+    pub const HEARTBEAT_ACK: u8 = 5;
+    pub const ABORT: u8 = 6;
+    pub const SHUTDOWN: u8 = 7;
+    pub const SHUTDOWN_ACK: u8 = 8;
+    pub const ERROR: u8 = 9;
+    pub const COOKIE_ECHO: u8 = 10;
+    pub const COOKIE_ACK: u8 = 11;
+    pub const SHUTDOWN_COMPLETE: u8 = 14;
+}
+
+pub const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
@@ -127,6 +144,14 @@ impl Network {
         }
     }
 
+    /// A client and a server, hosts 0 and 1.
+    pub fn pair() -> (Self, usize, usize) {
+        let mut network = Self::new(1);
+        let client = network.add(client_config());
+        let server = network.add(server_config());
+        (network, client, server)
+    }
+
     /// Adds a host; its number is also the last octet of its address.
     pub fn add(&mut self, config: Config) -> usize {
         let number = self.hosts.len();
@@ -157,6 +182,15 @@ impl Network {
         let remote = Remote {
             udp: vec![self.hosts[to].address],
             sctp_port,
+        };
+        self.hosts[host].endpoint.connect(self.now, remote).unwrap()
+    }
+
+    /// Connects to a server at any of these addresses.
+    pub fn connect_to(&mut self, host: usize, udp: &[SocketAddr]) -> AssociationId {
+        let remote = Remote {
+            udp: udp.to_vec(),
+            sctp_port: SERVER_PORT,
         };
         self.hosts[host].endpoint.connect(self.now, remote).unwrap()
     }
@@ -218,6 +252,14 @@ impl Network {
             }
         }
         messages
+    }
+
+    /// PPIDs of the messages that `host` received.
+    pub fn ppids(&self, host: usize) -> Vec<u32> {
+        self.messages(host)
+            .iter()
+            .map(|message| message.1)
+            .collect()
     }
 
     /// PPIDs of the messages handed back to `host`.
