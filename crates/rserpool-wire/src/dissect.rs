@@ -6,7 +6,7 @@
 
 use crate::hex::Hex;
 use crate::message;
-use crate::parameter::{ErrorCause, ParameterType, Policy, PoolHandle, TransportUse};
+use crate::parameter::{ErrorCause, ParameterType, PolicyType, PoolHandle, TransportUse};
 use crate::reader::{Parameter, Reader};
 use crate::{DecodeError, Decoded, RegistrarId, Undecodable, asap, enrp};
 use alloc::string::{String, ToString};
@@ -109,6 +109,7 @@ enum Part {
     Hex32(&'static str),
     Registrar(&'static str),
     Life,
+    Policy,
     Action,
     Use,
     Ipv4,
@@ -168,10 +169,7 @@ fn parameter_parts(kind: ParameterType) -> &'static [Part] {
         ParameterType::UDP_LITE_TRANSPORT => {
             &[Part::Number16("UDP-Lite Port"), RESERVED, Part::Parameters]
         }
-        ParameterType::POLICY => &[
-            Part::Hex32("Policy Type"),
-            Part::Octets("Policy-specific Data"),
-        ],
+        ParameterType::POLICY => &[Part::Policy],
         ParameterType::POOL_HANDLE => &[Part::Handle],
         ParameterType::POOL_ELEMENT => &[
             Part::Hex32("PE Identifier"),
@@ -191,6 +189,39 @@ fn parameter_parts(kind: ParameterType) -> &'static [Part] {
             Part::Number16("ASAP Transport Port"),
         ],
         _ => &[Part::Octets("Parameter Value")],
+    }
+}
+
+/// The policy-specific data of a policy (RFC 5356).
+fn policy_parts(policy_type: PolicyType) -> &'static [Part] {
+    match policy_type {
+        PolicyType::WEIGHTED_ROUND_ROBIN | PolicyType::WEIGHTED_RANDOM => {
+            &[Part::Number32("Weight")]
+        }
+        PolicyType::PRIORITY => &[Part::Number32("Priority")],
+        PolicyType::LEAST_USED | PolicyType::RANDOMIZED_LEAST_USED => &[Part::Number32("Load")],
+        PolicyType::LEAST_USED_WITH_DEGRADATION | PolicyType::PRIORITY_LEAST_USED => {
+            &[Part::Number32("Load"), Part::Number32("Load Degradation")]
+        }
+        _ => &[Part::Octets("Policy-specific Data")],
+    }
+}
+
+/// The cause-specific information of a cause: none, a parameter, or octets.
+fn cause_parts(cause: &Parameter<'_>) -> &'static [Part] {
+    match ErrorCause::read(cause) {
+        ErrorCause::UnrecognizedParameter(_)
+        | ErrorCause::InvalidValues(_)
+        | ErrorCause::InconsistentPoolPolicy(_)
+        | ErrorCause::InconsistentTransportType(_) => &[Part::Parameters],
+        ErrorCause::Unspecified
+        | ErrorCause::UnrecognizedMessage(_)
+        | ErrorCause::NonUniquePoolElementIdentifier
+        | ErrorCause::LackOfResources
+        | ErrorCause::InconsistentDataControlConfiguration
+        | ErrorCause::UnknownPoolHandle
+        | ErrorCause::RejectedDueToSecurity
+        | ErrorCause::Other { .. } => &[Part::Octets("Cause-specific Information")],
     }
 }
 
@@ -219,19 +250,9 @@ impl Fields {
 
     fn parameter(&mut self, parameter: &Parameter<'_>, depth: usize) {
         let (kind, length) = (parameter.kind, parameter.octets().len());
-        let mut value = format!("type {:#06x}, length {length}", kind.0);
-        if kind == ParameterType::POLICY
-            && let Ok(policy) = Policy::read(parameter)
-        {
-            value = format!("{value}, {policy}");
-        }
+        let value = format!("type {:#06x}, length {length}", kind.0);
         let place = parameter.offset()..parameter.offset() + length;
-        self.push(
-            depth,
-            place,
-            kind.name().unwrap_or("Unknown Parameter"),
-            value,
-        );
+        self.push(depth, place, kind.title(), value);
         let parts = match depth {
             ..DEPTH_MAX => parameter_parts(kind),
             _ => &[Part::Octets("Parameter Value")],
@@ -241,13 +262,11 @@ impl Fields {
 
     fn cause(&mut self, cause: &Parameter<'_>, depth: usize) {
         let length = cause.octets().len();
-        let value = format!(
-            "code {:#06x}, length {length}, {}",
-            cause.kind.0,
-            ErrorCause::read(cause)
-        );
+        let name = ErrorCause::read(cause).name();
+        let value = format!("code {:#06x}, length {length}, {name}", cause.kind.0);
         let place = cause.offset()..cause.offset() + length;
         self.push(depth, place, "Error Cause", value);
+        self.parts(cause_parts(cause), &mut cause.value(), depth + 1);
     }
 
     /// Shows part after part; what does not follow the format is shown as octets.
@@ -279,6 +298,13 @@ impl Fields {
             Part::Life => {
                 let seconds = i32::from_be_bytes(reader.array().ok()?);
                 ("Registration Life", format!("{seconds}s"))
+            }
+            Part::Policy => {
+                let policy_type = PolicyType(reader.u32().ok()?);
+                let value = format!("{:#010x}, {policy_type}", policy_type.0);
+                self.push(depth, start..reader.offset(), "Policy Type", value);
+                self.parts(policy_parts(policy_type), reader, depth);
+                return Some(());
             }
             Part::Action => {
                 let value = match reader.u16().ok()? {
@@ -344,21 +370,21 @@ mod tests {
         assert_eq!(
             dissect(Protocol::Asap, &octets).to_string(),
             "    0  ASAP_REGISTRATION: type 0x01, flags 0x00, length 67
-    4    Pool Handle: type 0x0009, length 12
+    4    Pool Handle parameter: type 0x0009, length 12
     8      Pool Handle: EchoPool
-   16    Pool Element: type 0x000a, length 51
+   16    Pool Element parameter: type 0x000a, length 51
    20      PE Identifier: 0x44444444
    24      Home ENRP Server Identifier: none
    28      Registration Life: 90000s
-   32      SCTP Transport: type 0x0004, length 16
+   32      SCTP Transport parameter: type 0x0004, length 16
    36        SCTP Port: 34559
    38        Transport Use: data+control
-   40        IPv4 Address: type 0x0001, length 8
+   40        IPv4 Address parameter: type 0x0001, length 8
    44          IPv4 Address: 10.1.0.4
-   48      Pool Member Selection Policy: type 0x0008, length 12, weighted-round-robin weight 2
-   52        Policy Type: 0x00000002
-   56        Policy-specific Data: 00000002
-   60      Unknown Parameter: type 0x8077, length 7
+   48      Pool Member Selection Policy parameter: type 0x0008, length 12
+   52        Policy Type: 0x00000002, weighted-round-robin
+   56        Weight: 2
+   60      Unknown parameter: type 0x8077, length 7
    64        Parameter Value: aabbcc
     =  ASAP_REGISTRATION pool EchoPool pe 0x44444444 life 90000s \
              sctp 34559 10.1.0.4 data+control weighted-round-robin weight 2"
@@ -371,9 +397,9 @@ mod tests {
         assert_eq!(
             dissect(Protocol::Asap, &octets[..24]).to_string(),
             "    0  ASAP_HANDLE_RESOLUTION: type 0x05, flags 0x01, length 24
-    4    Unknown Parameter: type 0xc077, length 6
+    4    Unknown parameter: type 0xc077, length 6
     8      Parameter Value: aabb
-   12    Pool Handle: type 0x0009, length 12
+   12    Pool Handle parameter: type 0x0009, length 12
    16      Pool Handle: EchoPool
     =  ASAP_HANDLE_RESOLUTION pool EchoPool [S]
     >  report: unrecognized parameter c0770006aabb"
@@ -382,7 +408,7 @@ mod tests {
         assert_eq!(
             dissect(Protocol::Asap, &octets[..23]).to_string(),
             "    0  ASAP_HANDLE_RESOLUTION: type 0x05, flags 0x01, length 24
-    4    Unknown Parameter: type 0xc077, length 6
+    4    Unknown parameter: type 0xc077, length 6
     8      Parameter Value: aabb
    12    Octets: 0009000c4563686f506f6f
     !  LengthTooLarge at octet 2"
@@ -408,8 +434,10 @@ mod tests {
             "    0  ENRP_ERROR: type 0x0a, flags 0x00, length 28
     4    Sending Server's ID: 0x98d3fe06
     8    Receiving Server's ID: none
-   12    Operation Error: type 0x000c, length 16
-   16      Error Cause: code 0x0005, length 12, inconsistent pool policy, the pool has round-robin
+   12    Operation Error parameter: type 0x000c, length 16
+   16      Error Cause: code 0x0005, length 12, inconsistent pool policy
+   20        Pool Member Selection Policy parameter: type 0x0008, length 8
+   24          Policy Type: 0x00000001, round-robin
     =  ENRP_ERROR 0x98d3fe06 > all inconsistent pool policy, the pool has round-robin"
         );
         let update = hex("04000010 98d3fe06 00000000 00020000");
@@ -421,7 +449,7 @@ mod tests {
    12    Update Action: 0x0002
    14    Reserved: 0x0000
     !  InvalidUpdateAction at octet 12
-    >  report: invalid values in 04000010 98d3fe06 00000000 00020000"
+    >  report: invalid values 04000010 98d3fe06 00000000 00020000"
                 .replace(
                     "04000010 98d3fe06 00000000 00020000",
                     "0400001098d3fe060000000000020000"

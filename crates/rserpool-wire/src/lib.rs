@@ -34,7 +34,7 @@ mod test_support;
 mod unrecognized;
 mod writer;
 
-pub use dissect::{Dissection, Protocol, dissect};
+pub use dissect::{Dissection, Field, Protocol, dissect};
 pub use error::{DecodeError, DecodeErrorKind, Decoded, Undecodable};
 pub use identifier::{RegistrarId, RegistrationLife};
 pub use message::{MESSAGE_OCTETS_MAX, message_octets};

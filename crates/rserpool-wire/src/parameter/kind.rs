@@ -19,6 +19,14 @@ macro_rules! parameter_types {
                     _ => None,
                 }
             }
+
+            /// The name of the parameter as a whole, where one of its fields has the same name.
+            pub(crate) fn title(self) -> &'static str {
+                match self {
+                    $(Self::$constant => concat!($name, " parameter"),)+
+                    _ => "Unknown parameter",
+                }
+            }
         }
     };
 }

@@ -78,11 +78,12 @@ pub enum ErrorCause {
     InvalidValues(Vec<u8>),
     /// 0x4: the pool element identifier is used by another pool element of the pool.
     NonUniquePoolElementIdentifier,
-    /// 0x5: the pool has another policy, given here (rsplib leaves it out).
+    /// 0x5: the pool has another policy, given here. rsplib leaves it out; the RFC does not, and
+    /// tshark calls a cause without it malformed.
     InconsistentPoolPolicy(Option<Policy>),
     /// 0x6: lack of resources.
     LackOfResources,
-    /// 0x7: the pool has another transport type, given here.
+    /// 0x7: the pool has another transport type, given here; to be left out as little as the policy.
     InconsistentTransportType(Option<UserTransport>),
     /// 0x8: the pool has another data/control configuration.
     InconsistentDataControlConfiguration,
@@ -138,6 +139,24 @@ impl ErrorCause {
             Self::UnknownPoolHandle => code::UNKNOWN_POOL_HANDLE,
             Self::RejectedDueToSecurity => code::REJECTED_DUE_TO_SECURITY,
             Self::Other { code, .. } => *code,
+        }
+    }
+
+    /// The RFC's words for the cause.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified error",
+            Self::UnrecognizedParameter(_) => "unrecognized parameter",
+            Self::UnrecognizedMessage(_) => "unrecognized message",
+            Self::InvalidValues(_) => "invalid values",
+            Self::NonUniquePoolElementIdentifier => "non-unique pe identifier",
+            Self::InconsistentPoolPolicy(_) => "inconsistent pool policy",
+            Self::LackOfResources => "lack of resources",
+            Self::InconsistentTransportType(_) => "inconsistent transport type",
+            Self::InconsistentDataControlConfiguration => "inconsistent data/control configuration",
+            Self::UnknownPoolHandle => "unknown pool handle",
+            Self::RejectedDueToSecurity => "rejected due to security considerations",
+            Self::Other { .. } => "cause",
         }
     }
 
@@ -234,37 +253,28 @@ impl fmt::Display for OperationError {
 
 impl fmt::Display for ErrorCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
         match self {
-            Self::Unspecified => f.write_str("unspecified error"),
-            Self::UnrecognizedParameter(octets) => {
-                write!(f, "unrecognized parameter {}", Hex::line(octets))
+            Self::UnrecognizedParameter(octets)
+            | Self::UnrecognizedMessage(octets)
+            | Self::InvalidValues(octets) => write!(f, "{name} {}", Hex::line(octets)),
+            Self::InconsistentPoolPolicy(Some(policy)) => {
+                write!(f, "{name}, the pool has {policy}")
             }
-            Self::UnrecognizedMessage(octets) => {
-                write!(f, "unrecognized message {}", Hex::line(octets))
+            Self::InconsistentTransportType(Some(transport)) => {
+                write!(f, "{name}, the pool has {transport}")
             }
-            Self::InvalidValues(octets) => write!(f, "invalid values in {}", Hex::line(octets)),
-            Self::NonUniquePoolElementIdentifier => f.write_str("non-unique pe identifier"),
-            Self::InconsistentPoolPolicy(policy) => {
-                f.write_str("inconsistent pool policy")?;
-                policy
-                    .iter()
-                    .try_for_each(|policy| write!(f, ", the pool has {policy}"))
-            }
-            Self::LackOfResources => f.write_str("lack of resources"),
-            Self::InconsistentTransportType(transport) => {
-                f.write_str("inconsistent transport type")?;
-                transport
-                    .iter()
-                    .try_for_each(|transport| write!(f, ", the pool has {transport}"))
-            }
-            Self::InconsistentDataControlConfiguration => {
-                f.write_str("inconsistent data/control configuration")
-            }
-            Self::UnknownPoolHandle => f.write_str("unknown pool handle"),
-            Self::RejectedDueToSecurity => f.write_str("rejected due to security considerations"),
             Self::Other { code, information } => {
-                write!(f, "cause {code:#06x} {}", Hex::line(information))
+                write!(f, "{name} {code:#06x} {}", Hex::line(information))
             }
+            Self::Unspecified
+            | Self::NonUniquePoolElementIdentifier
+            | Self::InconsistentPoolPolicy(None)
+            | Self::LackOfResources
+            | Self::InconsistentTransportType(None)
+            | Self::InconsistentDataControlConfiguration
+            | Self::UnknownPoolHandle
+            | Self::RejectedDueToSecurity => f.write_str(name),
         }
     }
 }
@@ -322,7 +332,7 @@ mod tests {
             (
                 "0003000c 000e0008 00000000",
                 ErrorCause::InvalidValues(hex("000e000800000000")),
-                "invalid values in 000e000800000000",
+                "invalid values 000e000800000000",
             ),
             (
                 "00040004",
