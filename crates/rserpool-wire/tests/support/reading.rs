@@ -19,6 +19,10 @@ pub(crate) fn ours(protocol: Protocol, octets: &[u8]) -> String {
         } else if field.value.starts_with("type 0x") {
             push(&mut reading, "parameter_type", &hex(&value[..2]));
             push(&mut reading, "parameter_length", &decimal(&value[2..4]));
+        } else if field.name == "Cause-specific Information"
+            && fields[index - 1].value.contains("unrecognized message")
+        {
+            // tshark shows the message in it as a protocol of its own.
         } else {
             let (name, show) = in_tsharks_words(protocol, field, &fields[..index]);
             // tshark does not know our own parameter: it shows both ports as one value.
