@@ -146,7 +146,8 @@ pub struct Config {
     /// The largest message that may be sent, in octets.
     pub message_octets_max: usize,
     /// What one association may hold of received and not yet complete messages, in octets. At
-    /// least one and a half of the largest message.
+    /// least one and a half of the largest message. Only user data is counted: a peer that means
+    /// harm, with fragments of one octet, makes 128 KiB cost about 4 MiB of memory.
     pub receive_window_octets: usize,
     /// What one association may hold of messages not yet acknowledged, in octets. At least the
     /// largest message.
