@@ -1,1 +1,35 @@
-//! See the package description.
+//! A whole operational scope of Reliable Server Pooling in one thread, in virtual time and from
+//! one seed: registrars, pool elements and pool users, each the machine that runs everywhere
+//! else, over links that delay, lose, cut and partition.
+//!
+//! [`run`] plays a [`Scenario`]: first with faults, while what must always hold is checked after
+//! every step; then without, until all is well again. Same seed and scenario: same octets. A
+//! [`World`] is for whoever wants to step through it.
+//!
+//! Every message is encoded when it is sent and decoded when it arrives. Registrars stand side by
+//! side and do not talk to each other.
+//!
+//! This crate has no clock, no socket and no thread.
+
+mod check;
+mod clock;
+mod fault;
+mod network;
+mod node;
+mod octets;
+mod outcome;
+mod random;
+mod scenario;
+mod schedule;
+mod stranger;
+mod transcript;
+mod user;
+mod world;
+
+pub use check::{Rule, Violation};
+pub use fault::{Fault, FaultKind, FaultKinds, UnknownFault};
+pub use node::NodeId;
+pub use outcome::{Outcome, Statistics, run};
+pub use scenario::{Preset, Scenario, UnknownPreset};
+pub use transcript::Transcript;
+pub use world::World;

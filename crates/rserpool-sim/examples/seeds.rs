@@ -1,0 +1,237 @@
+//! Runs many seeds, or one with its transcript: what `cargo xtask sim` calls.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "this program measures how fast the simulator is, which itself knows no clock"
+)]
+
+use rserpool_sim::{Outcome, Scenario, run};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "\
+Usage: cargo xtask sim [OPTIONS]
+
+  --seeds N             run seeds 1 to N; 100 unless told
+  --from S              begin with seed S instead of 1
+  --seed S              run this one and print its transcript
+
+Without any of the following, each seed draws its own scenario:
+
+  --nodes R,E,U         registrars, pool elements, pool users; 1,10,3 unless told
+  --pools N             pools; 1 unless told
+  --preset NAME         timers: rfc, default or fast
+  --faults A,B,C        what goes wrong: names, all or none
+  --seconds N           how long it does; 60 unless told
+  --no-multicast        no announces
+  --announced-only      registrars are known by announces only
+
+  --threads N           seeds run at the same time; 2 unless told
+  --quiet               no transcript
+";
+
+/// Violations that are printed; the rest is only counted.
+const SHOWN_MAX: usize = 20;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match Options::parse(&arguments) {
+        Ok(options) => options.run(),
+        Err(problem) => {
+            eprintln!("error: {problem}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+struct Options {
+    first: u64,
+    seeds: u64,
+    threads: u64,
+    transcript: bool,
+    scenario: Option<Scenario>,
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self, String> {
+        let mut options = Self {
+            first: 1,
+            seeds: 100,
+            threads: 2,
+            transcript: false,
+            scenario: None,
+        };
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let mut value = || {
+                rest.next()
+                    .map(String::as_str)
+                    .ok_or_else(|| format!("{argument} needs a value"))
+            };
+            match argument.as_str() {
+                "--seeds" => options.seeds = parsed(argument, value()?)?,
+                "--from" => options.first = parsed(argument, value()?)?,
+                "--seed" => {
+                    options.first = parsed(argument, value()?)?;
+                    options.seeds = 1;
+                    options.transcript = true;
+                }
+                "--threads" => options.threads = parsed(argument, value()?)?,
+                "--quiet" => options.transcript = false,
+                "--nodes" => {
+                    let nodes = numbers(argument, value()?)?;
+                    let scenario = options.given();
+                    [scenario.registrars, scenario.elements, scenario.users] = nodes;
+                }
+                "--pools" => options.given().pools = parsed(argument, value()?)?,
+                "--preset" => options.given().preset = parsed(argument, value()?)?,
+                "--faults" => options.given().faults = parsed(argument, value()?)?,
+                "--seconds" => {
+                    let seconds: f64 = parsed(argument, value()?)?;
+                    let duration = Duration::try_from_secs_f64(seconds);
+                    options.given().duration = duration.map_err(|error| error.to_string())?;
+                }
+                "--no-multicast" => options.given().multicast = false,
+                "--announced-only" => options.given().announced_only = true,
+                unknown => return Err(format!("no option `{unknown}`")),
+            }
+        }
+        Ok(options)
+    }
+
+    fn given(&mut self) -> &mut Scenario {
+        self.scenario.get_or_insert_with(|| Scenario::new(10, 3))
+    }
+
+    fn run(&self) -> ExitCode {
+        let started = Instant::now();
+        let next = AtomicU64::new(self.first);
+        let end = self.first.saturating_add(self.seeds);
+        let totals = Mutex::new(Totals::default());
+        std::thread::scope(|scope| {
+            for _ in 0..self.threads.clamp(1, self.seeds.max(1)) {
+                scope.spawn(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= end {
+                            break;
+                        }
+                        let outcome = self.run_one(seed);
+                        if let Ok(mut totals) = totals.lock() {
+                            totals.add(seed, &outcome, started.elapsed(), self.seeds);
+                        }
+                    }
+                });
+            }
+        });
+        let totals = totals.into_inner().unwrap_or_default();
+        println!("{}", totals.summary(started.elapsed()));
+        if totals.bad.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+
+    fn run_one(&self, seed: u64) -> Outcome {
+        let scenario = self.scenario.clone();
+        let mut scenario = scenario.unwrap_or_else(|| Scenario::random(seed));
+        scenario.transcript = self.transcript;
+        let outcome = run(seed, &scenario);
+        if self.transcript {
+            // A reader that has seen enough closes the pipe.
+            let text = format!("{scenario:?}\n{}", outcome.transcript);
+            let _ = std::io::stdout().write_all(text.as_bytes());
+        }
+        outcome
+    }
+}
+
+#[derive(Default)]
+struct Totals {
+    runs: u64,
+    bad: Vec<u64>,
+    shown: usize,
+    simulated: Duration,
+    steps: u64,
+    messages: u64,
+    faults: u64,
+    slowest: (Duration, u64),
+}
+
+impl Totals {
+    fn add(&mut self, seed: u64, outcome: &Outcome, elapsed: Duration, seeds: u64) {
+        self.runs += 1;
+        self.simulated += outcome.simulated;
+        self.steps += outcome.statistics.steps;
+        self.messages += outcome.statistics.messages;
+        self.faults += outcome.statistics.faults;
+        self.slowest = self.slowest.max((outcome.statistics.well_after, seed));
+        if seeds == 1 {
+            println!("{}", outcome.statistics);
+        }
+        if !outcome.violations.is_empty() {
+            self.bad.push(seed);
+        }
+        for violation in &outcome.violations {
+            self.shown += 1;
+            if self.shown <= SHOWN_MAX {
+                println!("{violation}");
+            }
+        }
+        if seeds >= 100 && self.runs % (seeds / 10) == 0 {
+            println!("{}", self.summary(elapsed));
+        }
+    }
+
+    fn summary(&self, elapsed: Duration) -> String {
+        let Self {
+            runs,
+            bad,
+            steps,
+            messages,
+            faults,
+            slowest,
+            ..
+        } = self;
+        let hours = self.simulated.as_secs_f64() / 3600.0;
+        let ratio = self.simulated.as_secs_f64() / elapsed.as_secs_f64();
+        let mut text = format!(
+            "{runs} seeds, {} with violations; {hours:.2} h simulated in {:.1} s, {ratio:.0} times \
+             real time; {faults} faults, {steps} steps, {messages} messages; well again after \
+             {:.2} s at most (seed {})",
+            bad.len(),
+            elapsed.as_secs_f64(),
+            slowest.0.as_secs_f64(),
+            slowest.1,
+        );
+        if !bad.is_empty() {
+            let mut bad = bad.clone();
+            bad.sort_unstable();
+            bad.truncate(SHOWN_MAX);
+            let _ = write!(text, "\nseeds with violations: {bad:?}");
+        }
+        text
+    }
+}
+
+fn parsed<T: FromStr>(name: &str, text: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse()
+        .map_err(|error| format!("{name} {text}: {error}"))
+}
+
+fn numbers(name: &str, text: &str) -> Result<[usize; 3], String> {
+    let numbers: Result<Vec<usize>, _> = text.split(',').map(str::parse).collect();
+    numbers
+        .ok()
+        .and_then(|numbers| numbers.try_into().ok())
+        .ok_or_else(|| format!("{name} needs three numbers, as in 1,10,3"))
+}

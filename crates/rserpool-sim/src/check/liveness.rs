@@ -1,0 +1,225 @@
+//! What must hold again once faults have stopped.
+//!
+//! Must not know what went wrong before.
+
+use super::Rule;
+use crate::node::{Actor, NodeId, Status, node_at};
+use crate::world::World;
+use rserpool_core::pool_element::Snapshot;
+use rserpool_core::{Machine, RegistrarAddress, pool_element, pool_user};
+use rserpool_wire::{PoolElementId, PoolHandle};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How often it is looked whether all is well again.
+const STEP: Duration = Duration::from_millis(100);
+
+/// What is not well.
+struct Unwell {
+    rule: Rule,
+    node: NodeId,
+    what: String,
+}
+
+impl World {
+    /// How long after the last fault all is well again at most.
+    ///
+    /// The longest way: an association has just gone silent; its end gives up, hunts with timers
+    /// that have backed off, connects, and registers again after a rejection. A registration that
+    /// only its registrar has lost comes back with T4-reregistration at the latest.
+    pub fn liveness_bound(&self) -> Duration {
+        let timers = &self.timers;
+        let transport = self.profile.silence.1 + self.profile.connect.1;
+        let hunt = (timers.t5_server_hunt + timers.retran_max) * 2;
+        let registration = timers.t2_registration + timers.retran_max * 2;
+        timers.t4_reregistration
+            + self.silent_element_bound()
+            + transport
+            + hunt
+            + registration
+            + timers.t7_enrp_outdate
+    }
+
+    /// Lets time go on until all is well again; a violation if that takes too long or does not
+    /// stay. How long it took.
+    pub fn check_liveness(&mut self) -> Duration {
+        let stopped_at = self.now;
+        let deadline = stopped_at + self.liveness_bound();
+        while self.first_unwell().is_some() && self.now < deadline && !self.checker.is_full() {
+            self.run_for(STEP);
+        }
+        let took = self.now.since(stopped_at);
+        self.statistics.well_after = took;
+        // Caches may be as old as that.
+        let stale = self.timers.stale_cache_value + self.silent_element_bound();
+        self.run_for(stale);
+        if let Some(unwell) = self.first_unwell() {
+            let Unwell { rule, node, what } = unwell;
+            self.violate(rule, node, format_args!("{what}"));
+        }
+        self.check_resolves();
+        self.check_snapshots();
+        took
+    }
+
+    fn first_unwell(&self) -> Option<Unwell> {
+        self.unregistered()
+            .or_else(|| self.wrongly_listed())
+            .or_else(|| self.outdated_subscriber())
+    }
+
+    /// A living pool element that is not registered at its home registrar.
+    fn unregistered(&self) -> Option<Unwell> {
+        let elements = self.roster.elements.iter().copied();
+        let mut living = elements.filter_map(|node| match &self.nodes[node.index()].actor {
+            Actor::Element(element) => Some((node, element.snapshot())),
+            Actor::Nobody | Actor::Registrar(_) | Actor::User(..) | Actor::Stranger(_) => None,
+        });
+        living.find_map(|(node, snapshot)| {
+            if self.is_registered(node, &snapshot) {
+                return None;
+            }
+            let Snapshot {
+                pool_handle,
+                id,
+                status,
+                home,
+                ..
+            } = snapshot;
+            let what = format!("is not registered: {id} of {pool_handle}, {status:?} at {home:?}");
+            Some(Unwell {
+                rule: Rule::Registered,
+                node,
+                what,
+            })
+        })
+    }
+
+    fn is_registered(&self, node: NodeId, snapshot: &Snapshot) -> bool {
+        let Some(home) = registrar_at(snapshot.home.as_ref()) else {
+            return false;
+        };
+        let view = &self.checker.registrars[home.index()];
+        let listed = view.find(&snapshot.pool_handle, snapshot.id);
+        snapshot.status == pool_element::Status::Registered
+            && listed.is_some_and(|listed| self.node_of(listed.end.other()) == node)
+    }
+
+    /// A pool element that a registrar lists and that is not there.
+    fn wrongly_listed(&self) -> Option<Unwell> {
+        let registrars = (0_u32..).map(NodeId).zip(&self.checker.registrars);
+        for (node, view) in registrars {
+            for (handle, pool) in &view.listed {
+                for (id, listed) in pool {
+                    let owner = self.node_of(listed.end.other());
+                    let is_there = match &self.nodes[owner.index()].actor {
+                        Actor::Element(element) => {
+                            let snapshot = element.snapshot();
+                            let home = registrar_at(snapshot.home.as_ref());
+                            snapshot.id == *id && home == Some(node)
+                        }
+                        Actor::Nobody
+                        | Actor::Registrar(_)
+                        | Actor::User(..)
+                        | Actor::Stranger(_) => false,
+                    };
+                    if !is_there {
+                        let what = format!("lists {id} of {handle}, which is not there");
+                        return Some(Unwell {
+                            rule: Rule::Registered,
+                            node,
+                            what,
+                        });
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// A subscriber that does not know what its home registrar lists.
+    fn outdated_subscriber(&self) -> Option<Unwell> {
+        for node in self.roster.users.iter().copied() {
+            let Actor::User(user, activity) = &self.nodes[node.index()].actor else {
+                continue;
+            };
+            let snapshot = user.snapshot();
+            for (handle, told) in &activity.subscriptions {
+                let expected = self.selectable_at(snapshot.home.as_ref(), handle);
+                let told = told.clone().unwrap_or_default();
+                if expected.as_ref() != Some(&told) {
+                    let home = snapshot.home.as_ref();
+                    let what = format!(
+                        "knows {told:?} of {handle}; its home registrar {home:?} has {expected:?}"
+                    );
+                    return Some(Unwell {
+                        rule: Rule::Subscribed,
+                        node,
+                        what,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// Everybody resolves everything, and gets what its home registrar lists.
+    fn check_resolves(&mut self) {
+        self.quiet = true;
+        self.run_for(self.request_bound());
+        for node in self.roster.users.clone() {
+            if self.nodes[node.index()].status != Status::Running {
+                continue;
+            }
+            for pool in 0..self.scenario.pools {
+                let handle = self.pool_handle(pool);
+                let subscribe = self.is_subscribed(node, &handle);
+                self.ask(node, handle, |request, pool_handle| {
+                    pool_user::Command::Resolve {
+                        request,
+                        pool_handle,
+                        items: None,
+                        subscribe,
+                    }
+                });
+                self.run_for(self.profile.delay.1 * 4);
+                self.check_resolved(node, pool);
+            }
+        }
+    }
+
+    fn is_subscribed(&self, node: NodeId, handle: &PoolHandle) -> bool {
+        match &self.nodes[node.index()].actor {
+            Actor::User(_, activity) => activity.subscriptions.contains_key(handle),
+            Actor::Nobody | Actor::Registrar(_) | Actor::Element(_) | Actor::Stranger(_) => false,
+        }
+    }
+
+    fn check_resolved(&mut self, node: NodeId, pool: usize) {
+        let handle = self.pool_handle(pool);
+        let Actor::User(user, activity) = &self.nodes[node.index()].actor else {
+            return;
+        };
+        let home = user.snapshot().home;
+        let expected = self.selectable_at(home.as_ref(), &handle);
+        let answer = activity.last.as_ref().filter(|(last, _)| *last == handle);
+        let answer = answer.map(|(_, ids)| ids.iter().copied().collect::<BTreeSet<_>>());
+        if !activity.pending.is_empty() || answer.clone().unwrap_or_default() != expected.clone().unwrap_or_default() {
+            let text = format!("resolves {handle} to {answer:?}; {home:?} has {expected:?}");
+            self.violate(Rule::Resolved, node, format_args!("{text}"));
+        }
+    }
+
+    fn selectable_at(
+        &self,
+        home: Option<&RegistrarAddress>,
+        handle: &PoolHandle,
+    ) -> Option<BTreeSet<PoolElementId>> {
+        let home = registrar_at(home)?;
+        Some(self.checker.registrars[home.index()].selectable(handle))
+    }
+}
+
+fn registrar_at(address: Option<&RegistrarAddress>) -> Option<NodeId> {
+    address?.addresses.first().copied().and_then(node_at)
+}

@@ -1,0 +1,188 @@
+//! What must always hold, and what must hold again once faults stop.
+//!
+//! | file | what is checked |
+//! |---|---|
+//! | `listing` | what a registrar lists and answers: nobody removed, nobody twice, no weight 0 |
+//! | `removal` | nobody alive is removed, whoever is dead is, and in time |
+//! | `request` | each request of a pool user has one answer, and nobody gets updates unasked |
+//! | `liveness` | all who live are registered, all resolve, all subscriptions are up to date |
+//!
+//! The checks see what is said between nodes and the machines' events. They must not know how a
+//! machine comes to its decisions.
+
+mod listing;
+mod liveness;
+mod removal;
+mod request;
+mod violation;
+
+pub use violation::{Rule, Violation};
+
+use crate::network::EndId;
+use crate::node::{NodeId, Roster};
+use crate::world::World;
+use listing::RegistrarView;
+use rserpool_core::{Timestamp, pool_user::RequestId};
+use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// A run ends after so many violations: what follows is mostly a consequence.
+const VIOLATIONS_MAX: usize = 10;
+
+/// What is known of the run that no single machine knows.
+#[derive(Debug)]
+pub(crate) struct Checker {
+    violations: Vec<Violation>,
+    registrars: Vec<RegistrarView>,
+    identities: BTreeMap<(PoolHandle, PoolElementId), Identity>,
+    elements: BTreeMap<NodeId, ElementView>,
+    /// By end: whether its node knows that it is gone.
+    gone: Vec<bool>,
+    send_failed: BTreeSet<EndId>,
+    put_off: Vec<Check>,
+}
+
+/// Who registers under an identifier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Identity {
+    node: NodeId,
+    incarnation: u32,
+    /// It has asked to be removed.
+    deregistered: bool,
+}
+
+/// What a pool element's user wants, and what it was called last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct ElementView {
+    wants_registration: bool,
+    latest_id: Option<PoolElementId>,
+}
+
+/// A check that waits for its time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Check {
+    /// A pool element that fell silent is not listed any more.
+    GoneInTime {
+        registrar: NodeId,
+        registrar_id: Option<RegistrarId>,
+        pool_handle: PoolHandle,
+        pool_element: PoolElementId,
+        /// Over which association it was registered.
+        end: EndId,
+        node: NodeId,
+        incarnation: u32,
+    },
+    /// A request of a pool user has been answered.
+    Answered {
+        node: NodeId,
+        incarnation: u32,
+        request: RequestId,
+    },
+}
+
+impl Checker {
+    pub(crate) fn new(roster: &Roster) -> Self {
+        let registrars = roster.registrars.iter().map(|_| RegistrarView::default());
+        Self {
+            violations: Vec::new(),
+            registrars: registrars.collect(),
+            identities: BTreeMap::new(),
+            elements: BTreeMap::new(),
+            gone: Vec::new(),
+            send_failed: BTreeSet::new(),
+            put_off: Vec::new(),
+        }
+    }
+
+    pub(crate) fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    pub(crate) fn into_violations(self) -> Vec<Violation> {
+        self.violations
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.violations.len() >= VIOLATIONS_MAX
+    }
+
+    /// An end's node knows that the association is gone.
+    pub(crate) fn told_gone(&mut self, end: EndId) {
+        let index = end.0 as usize;
+        if self.gone.len() <= index {
+            self.gone.resize(index + 1, false);
+        }
+        self.gone[index] = true;
+    }
+
+    pub(crate) fn is_told_gone(&self, end: EndId) -> bool {
+        self.gone.get(end.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// An end's node was told that a message could not be sent.
+    pub(crate) fn on_send_failed(&mut self, end: EndId) {
+        self.send_failed.insert(end);
+    }
+
+    /// A registrar starts, with an empty handlespace.
+    pub(crate) fn registrar_started(&mut self, node: NodeId, id: RegistrarId) {
+        self.registrars[node.index()] = RegistrarView::of(id);
+    }
+
+    pub(crate) fn node_died(&mut self, node: NodeId) {
+        if let Some(view) = self.registrars.get_mut(node.index()) {
+            *view = RegistrarView::default();
+        }
+    }
+
+    /// A pool element is told to register, or to leave.
+    pub(crate) fn element_wants(&mut self, node: NodeId, registration: bool) {
+        self.elements.entry(node).or_default().wants_registration = registration;
+    }
+
+    /// The identifier under which a pool element registered last.
+    pub(crate) fn latest_id(&self, node: NodeId) -> Option<PoolElementId> {
+        self.elements.get(&node)?.latest_id
+    }
+
+    /// How many pool elements a registrar lists.
+    pub(crate) fn listed(&self, registrar: NodeId) -> usize {
+        self.registrars
+            .get(registrar.index())
+            .map_or(0, RegistrarView::len)
+    }
+}
+
+impl World {
+    /// Something has happened that must not.
+    pub(crate) fn violate(&mut self, rule: Rule, node: NodeId, what: fmt::Arguments<'_>) {
+        let detail = format!("{} {what}", self.roster.name(node));
+        let text = format_args!("VIOLATION {rule}: {detail}");
+        self.transcript.line(self.now, &[], text);
+        let violation = Violation::new(self.seed, &self.scenario, self.now, rule, detail);
+        if !self.checker.is_full() {
+            self.checker.violations.push(violation);
+        }
+    }
+
+    /// Checks something later.
+    pub(crate) fn put_off(&mut self, until: Timestamp, check: Check) {
+        let index = u32::try_from(self.checker.put_off.len()).unwrap_or(u32::MAX);
+        self.checker.put_off.push(check);
+        self.schedule
+            .add(until, crate::schedule::Occurrence::Check { index });
+    }
+
+    pub(crate) fn on_deferred_check(&mut self, index: u32) {
+        let check = self.checker.put_off[index as usize].clone();
+        match check {
+            Check::GoneInTime { .. } => self.check_gone(check),
+            Check::Answered {
+                node,
+                incarnation,
+                request,
+            } => self.check_answered(node, incarnation, request),
+        }
+    }
+}

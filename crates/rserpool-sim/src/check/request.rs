@@ -1,0 +1,188 @@
+//! Each request of a pool user has one answer, and nobody gets updates unasked.
+//!
+//! Must not know how a pool user finds a registrar.
+
+use super::{Check, Rule};
+use crate::network::EndId;
+use crate::node::{Actor, NodeId};
+use crate::user::PendingRequest;
+use crate::world::{News, World};
+use rserpool_core::pool_user::{Command, Event, RequestId};
+use rserpool_wire::PoolHandle;
+use rserpool_wire::asap::{HandleResolutionResponse, Resolution};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What a pool user may take on top of its timers.
+const MARGIN: Duration = Duration::from_millis(50);
+
+impl World {
+    /// How long a request may take: T1, and again for each retransmission (RFC 5352 §3.7.2).
+    pub(crate) fn request_bound(&self) -> Duration {
+        let timers = &self.timers;
+        timers.t1_enrp_request * (timers.max_request_retransmit + 1) + MARGIN
+    }
+
+    /// A pool user's user asks for something, and will look whether it was answered.
+    pub(crate) fn ask(
+        &mut self,
+        node: NodeId,
+        pool_handle: PoolHandle,
+        command: impl FnOnce(RequestId, PoolHandle) -> Command,
+    ) -> Option<RequestId> {
+        let incarnation = self.nodes[node.index()].incarnation;
+        let asked_at = self.now;
+        let Actor::User(_, activity) = &mut self.nodes[node.index()].actor else {
+            return None;
+        };
+        activity.next_request += 1;
+        let request = RequestId(activity.next_request);
+        activity.pending.insert(
+            request,
+            PendingRequest {
+                pool_handle: pool_handle.clone(),
+                asked_at,
+            },
+        );
+        self.statistics.requests += 1;
+        let check = Check::Answered {
+            node,
+            incarnation,
+            request,
+        };
+        self.put_off(self.now + self.request_bound(), check);
+        let command = command(request, pool_handle);
+        self.tell(node, News::UserCommand(command));
+        Some(request)
+    }
+
+    pub(super) fn check_answered(&mut self, node: NodeId, incarnation: u32, request: RequestId) {
+        let own = &self.nodes[node.index()];
+        if own.incarnation != incarnation {
+            return;
+        }
+        let Actor::User(_, activity) = &own.actor else {
+            return;
+        };
+        let Some(pending) = activity.pending.get(&request) else {
+            return;
+        };
+        let bound = self.request_bound();
+        // Its own sleep does not count.
+        let excused = own.is_disturbed() || own.disturbed_until + bound > self.now;
+        if excused && own.disturbed_until >= pending.asked_at {
+            let check = Check::Answered {
+                node,
+                incarnation,
+                request,
+            };
+            return self.put_off(self.now + bound, check);
+        }
+        let asked_at = pending.asked_at;
+        let handle = pending.pool_handle.clone();
+        let text = format_args!("has no answer for {handle}, asked at {asked_at}");
+        self.violate(Rule::Answer, node, text);
+    }
+
+    pub(crate) fn check_user_event(&mut self, node: NodeId, event: Event) {
+        match event {
+            Event::Resolved {
+                request,
+                pool_handle,
+                resolution,
+                ..
+            } => {
+                self.note_answer(node, request, true);
+                self.note_resolution(node, pool_handle, Some(&resolution));
+            }
+            Event::Selected { request, .. } => self.note_answer(node, request, true),
+            Event::ResolveFailed {
+                request,
+                pool_handle,
+                error,
+            } => {
+                self.note_answer(node, request, false);
+                if error == rserpool_core::pool_user::ResolveFailure::UnknownPool {
+                    self.note_resolution(node, pool_handle, None);
+                }
+            }
+            Event::PoolUpdated {
+                pool_handle,
+                resolution,
+            } => {
+                self.statistics.updates += 1;
+                let Actor::User(_, activity) = &self.nodes[node.index()].actor else {
+                    return;
+                };
+                if !activity.subscriptions.contains_key(&pool_handle) {
+                    let text = format_args!("is told of {pool_handle} by its pool user, unasked");
+                    self.violate(Rule::UnaskedUpdate, node, text);
+                }
+                self.note_resolution(node, pool_handle, resolution.as_ref());
+            }
+            Event::ServerHuntStarted { .. }
+            | Event::HomeRegistrarChanged { .. }
+            | Event::BadMessage { .. }
+            | Event::UnexpectedMessage { .. }
+            | Event::ErrorReceived { .. } => {}
+        }
+    }
+
+    fn note_answer(&mut self, node: NodeId, request: RequestId, is_positive: bool) {
+        let Actor::User(_, activity) = &mut self.nodes[node.index()].actor else {
+            return;
+        };
+        if is_positive {
+            self.statistics.answers += 1;
+        } else {
+            self.statistics.failures += 1;
+        }
+        if activity.pending.remove(&request).is_none() {
+            let text = format_args!("has another answer for request {}", request.0);
+            self.violate(Rule::AnswerOnce, node, text);
+        }
+    }
+
+    fn note_resolution(&mut self, node: NodeId, handle: PoolHandle, known: Option<&Resolution>) {
+        let Actor::User(_, activity) = &mut self.nodes[node.index()].actor else {
+            return;
+        };
+        let ids = known.into_iter().flat_map(|known| &known.pool_elements);
+        let ids: BTreeSet<_> = ids.map(rserpool_wire::parameter::EncodedPoolElement::id).collect();
+        if let Some(told) = activity.subscriptions.get_mut(&handle) {
+            *told = Some(ids.clone());
+        }
+        activity.last = Some((handle, ids.into_iter().collect()));
+    }
+
+    /// A response is the answer to a request, or an update for who has subscribed.
+    pub(super) fn check_asked(&mut self, end: EndId, response: &HandleResolutionResponse) {
+        let node = self.node_of(end);
+        let key = (end, response.pool_handle.clone());
+        let view = &mut self.checker.registrars[node.index()];
+        let is_answer = view.answering.as_ref() == Some(&key);
+        if is_answer {
+            view.answering = None;
+        }
+        let is_update = view.subscribed.contains(&key);
+        if !response.updates_accepted {
+            view.subscribed.remove(&key);
+        }
+        if !is_answer && !is_update {
+            let client = self.roster.name(self.node_of(end.other()));
+            let text = format_args!("sends {client} an update of {} unasked", key.1);
+            self.violate(Rule::UnaskedUpdate, node, text);
+        }
+    }
+
+    /// What was asked has been answered in the same call.
+    pub(crate) fn check_answered_at_once(&mut self, node: NodeId) {
+        let Some(view) = self.checker.registrars.get_mut(node.index()) else {
+            return;
+        };
+        if let Some((_, handle)) = view.answering.take() {
+            let text = format_args!("does not answer a resolution of {handle}");
+            self.violate(Rule::Answer, node, text);
+        }
+    }
+}

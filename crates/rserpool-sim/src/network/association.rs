@@ -1,0 +1,132 @@
+//! Associations: reliable and ordered with a delay, then suddenly lost, each end being told in
+//! its own time.
+//!
+//! Must not know SCTP: what an association's user sees of it is all there is.
+
+use crate::node::{FOREVER, NodeId};
+use crate::octets::OctetsId;
+use rserpool_core::{RegistrarAddress, Timestamp};
+use std::time::Duration;
+
+/// One end of an association: that of the client (even) or that of the registrar (odd).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct EndId(pub(crate) u32);
+
+impl EndId {
+    pub(crate) fn of_client(association: u32) -> Self {
+        Self(association * 2)
+    }
+
+    pub(crate) fn of_registrar(association: u32) -> Self {
+        Self(association * 2 + 1)
+    }
+
+    pub(crate) fn association(self) -> u32 {
+        self.0 / 2
+    }
+
+    pub(crate) fn is_of_client(self) -> bool {
+        self.0 % 2 == 0
+    }
+
+    pub(crate) fn other(self) -> Self {
+        Self(self.0 ^ 1)
+    }
+
+    pub(crate) fn side(self) -> usize {
+        (self.0 % 2) as usize
+    }
+}
+
+/// An association, from the attempt to set it up until both ends are gone.
+#[derive(Debug)]
+pub(crate) struct Association {
+    /// The client's end and the registrar's.
+    pub(crate) ends: [End; 2],
+    /// How the client reaches the registrar.
+    pub(crate) address: RegistrarAddress,
+    pub(crate) delay: Duration,
+    /// A slow link adds this.
+    pub(crate) slow: Duration,
+    /// When the attempt to set it up is given up.
+    pub(crate) give_up_at: Timestamp,
+    /// Nothing arrives any more; the ends will notice.
+    pub(crate) broken: bool,
+    /// What keeps the ends from hearing each other, counted.
+    pub(crate) troubles: u32,
+    /// Changes with the first trouble and with the end of the last one.
+    pub(crate) epoch: u32,
+    /// Until when something was wrong with it; the end of time while it is.
+    pub(crate) disturbed_until: Timestamp,
+}
+
+/// One end.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) node: NodeId,
+    pub(crate) state: EndState,
+    /// Nothing that is sent now arrives here before this: associations are ordered.
+    pub(crate) latest_arrival: Timestamp,
+    /// What is sent to this end cannot get through now; counted.
+    pub(crate) blocked: u32,
+    /// What waits for the path to this end.
+    pub(crate) held: Vec<OctetsId>,
+    /// What this end sent and the other never gets.
+    pub(crate) unsent: Vec<OctetsId>,
+}
+
+/// The state of one end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EndState {
+    Opening,
+    Up,
+    Gone,
+}
+
+impl Association {
+    pub(crate) fn new(
+        client: NodeId,
+        registrar: NodeId,
+        address: RegistrarAddress,
+        delay: Duration,
+        give_up_at: Timestamp,
+    ) -> Self {
+        Self {
+            ends: [End::new(client), End::new(registrar)],
+            address,
+            delay,
+            slow: Duration::ZERO,
+            give_up_at,
+            broken: false,
+            troubles: 0,
+            epoch: 0,
+            disturbed_until: Timestamp::ZERO,
+        }
+    }
+
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.broken || self.troubles > 0 || !self.slow.is_zero()
+    }
+
+    /// Something about it has changed.
+    pub(crate) fn update_disturbance(&mut self, now: Timestamp, aftermath: Duration) {
+        if self.is_disturbed() {
+            self.disturbed_until = FOREVER;
+        } else if self.disturbed_until == FOREVER {
+            self.disturbed_until = now + aftermath;
+        }
+    }
+}
+
+impl End {
+    fn new(node: NodeId) -> Self {
+        Self {
+            node,
+            state: EndState::Opening,
+            latest_arrival: Timestamp::ZERO,
+            blocked: 0,
+            held: Vec::new(),
+            unsent: Vec::new(),
+        }
+    }
+}

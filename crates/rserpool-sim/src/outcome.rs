@@ -1,0 +1,106 @@
+//! What a run comes to.
+
+use crate::{Scenario, Transcript, Violation, World};
+use rserpool_core::Timestamp;
+use rserpool_core::registrar::RemovalReason;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// What a run comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// What must not happen and has; the run ends early after some.
+    pub violations: Vec<Violation>,
+    /// What happened.
+    pub transcript: Transcript,
+    /// How much time went by in the world.
+    pub simulated: Duration,
+    /// How much happened.
+    pub statistics: Statistics,
+}
+
+/// How much happened in a run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Statistics {
+    /// Things that happened one after the other.
+    pub steps: u64,
+    /// Messages sent over associations.
+    pub messages: u64,
+    /// Octets of the messages that arrived.
+    pub octets: u64,
+    /// Datagrams sent, each copy counted.
+    pub datagrams: u64,
+    /// What machines wanted done.
+    pub outputs: u64,
+    /// Attempts to set up an association.
+    pub connects: u64,
+    /// Ends of associations that learned of a loss.
+    pub associations_lost: u64,
+    /// Faults that happened.
+    pub faults: u64,
+    /// Requests of pool users' users.
+    pub requests: u64,
+    /// Those that had a positive answer.
+    pub answers: u64,
+    /// Those that had a negative answer.
+    pub failures: u64,
+    /// Dynamic updates that pool users told of.
+    pub updates: u64,
+    /// Reports of unreachable pool elements, true and false.
+    pub reports: u64,
+    /// Pool elements removed by registrars, by reason.
+    pub removals: BTreeMap<RemovalReason, u64>,
+    /// When pool elements were added to a handlespace, strangers' not counted.
+    pub registered_at: Vec<Timestamp>,
+    /// How long after the last fault all was well again.
+    pub well_after: Duration,
+}
+
+impl fmt::Display for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            steps,
+            messages,
+            datagrams,
+            connects,
+            associations_lost,
+            faults,
+            requests,
+            answers,
+            failures,
+            updates,
+            reports,
+            well_after,
+            ..
+        } = self;
+        let registrations = self.registered_at.len();
+        let removals: u64 = self.removals.values().sum();
+        write!(
+            f,
+            "{faults} faults, {steps} steps, {messages} messages, {datagrams} datagrams, \
+             {connects} connects, {associations_lost} ends lost, {registrations} registrations, \
+             {removals} removals, {requests} requests ({answers} answered, {failures} failed), \
+             {updates} updates, {reports} reports, well again after {well_after:?}"
+        )
+    }
+}
+
+/// Runs a scenario: first its faults, with what must always hold checked after every step; then
+/// until all is well again. Same seed and scenario: same outcome.
+pub fn run(seed: u64, scenario: &Scenario) -> Outcome {
+    let mut world = World::new(seed, scenario);
+    world.run_until(Timestamp(scenario.duration));
+    if world.violations().is_empty() {
+        world.stop_faults();
+        world.check_liveness();
+    }
+    let simulated = world.now().0;
+    let (violations, transcript, statistics) = world.into_parts();
+    Outcome {
+        violations,
+        transcript,
+        simulated,
+        statistics,
+    }
+}

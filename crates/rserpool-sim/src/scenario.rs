@@ -1,0 +1,193 @@
+//! What is simulated: how many of whom, with which timers, under which faults, for how long.
+//!
+//! Must not know how any of it is done.
+
+use crate::fault::{FaultKind, FaultKinds};
+use crate::random::Random;
+use rserpool_core::Timers;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What is simulated.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scenario {
+    /// Registrars, side by side.
+    pub registrars: usize,
+    /// Pool elements.
+    pub elements: usize,
+    /// Pool users.
+    pub users: usize,
+    /// Pools, among which the pool elements are spread.
+    pub pools: usize,
+    /// The timers of all.
+    pub preset: Preset,
+    /// Whether registrars announce themselves; clients know the registrars by configuration too,
+    /// unless `announced_only`.
+    pub multicast: bool,
+    /// Clients learn of registrars only by announces.
+    pub announced_only: bool,
+    /// What may go wrong.
+    pub faults: FaultKinds,
+    /// How long faults happen; the time until all is well again comes on top.
+    pub duration: Duration,
+    /// Whether the transcript is kept as text. Its digest always is.
+    pub transcript: bool,
+}
+
+impl Scenario {
+    /// A quiet scope: one registrar, default timers, no fault, one minute.
+    pub fn new(elements: usize, users: usize) -> Self {
+        Self {
+            registrars: 1,
+            elements,
+            users,
+            pools: 1,
+            preset: Preset::Default,
+            multicast: true,
+            announced_only: false,
+            faults: FaultKinds::none(),
+            duration: Duration::from_secs(60),
+            transcript: false,
+        }
+    }
+
+    /// A small scope with some faults, all drawn from the seed: of many seeds, some have the
+    /// combination that breaks something.
+    pub fn random(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0x5ce_4a210);
+        let mut number = |low: u64, high: u64| {
+            usize::try_from(low + random.below(high - low + 1)).unwrap_or(usize::MAX)
+        };
+        let registrars = [1, 1, 2, 3][number(0, 3)];
+        let elements = number(1, 24);
+        let users = number(1, 8);
+        let pools = number(1, 4);
+        let preset = [Preset::Default, Preset::Default, Preset::Fast, Preset::Rfc][number(0, 3)];
+        let multicast = number(0, 3) != 0;
+        let announced_only = multicast && number(0, 2) == 0;
+        let duration = match preset {
+            Preset::Default => Duration::from_secs(60),
+            Preset::Fast => Duration::from_secs(20),
+            Preset::Rfc => Duration::from_secs(900),
+        };
+        let mut faults = FaultKinds::none();
+        let likely = [10, 30, 60, 100][number(0, 3)];
+        for kind in FaultKind::ALL {
+            if random.percent(likely) {
+                faults.add(kind);
+            }
+        }
+        Self {
+            registrars,
+            elements,
+            users,
+            pools,
+            preset,
+            multicast,
+            announced_only,
+            faults,
+            duration,
+            transcript: false,
+        }
+    }
+
+    /// The command that runs this again with this seed, and prints its transcript.
+    pub fn command(&self, seed: u64) -> String {
+        let mut command = format!("cargo xtask sim --seed {seed}");
+        let drawn = Self {
+            transcript: self.transcript,
+            ..Self::random(seed)
+        };
+        if *self == drawn {
+            return command;
+        }
+        let Self {
+            registrars,
+            elements,
+            users,
+            pools,
+            preset,
+            multicast,
+            announced_only,
+            faults,
+            duration,
+            transcript: _,
+        } = self;
+        let seconds = duration.as_secs_f64();
+        command.push_str(&format!(
+            " --nodes {registrars},{elements},{users} --pools {pools} --preset {preset} \
+             --faults {faults} --seconds {seconds}"
+        ));
+        if !multicast {
+            command.push_str(" --no-multicast");
+        }
+        if *announced_only {
+            command.push_str(" --announced-only");
+        }
+        command
+    }
+}
+
+/// A preset of all timers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Preset {
+    /// [`Timers::rfc`]
+    Rfc,
+    /// [`Timers::default`]
+    Default,
+    /// [`Timers::fast`]
+    Fast,
+}
+
+impl Preset {
+    /// All presets.
+    pub const ALL: [Self; 3] = [Self::Rfc, Self::Default, Self::Fast];
+
+    /// Its timers.
+    pub fn timers(self) -> Timers {
+        match self {
+            // A pool element that stopped for good after two attempts, as the RFC has it, cannot
+            // be expected to come back.
+            Self::Rfc => Timers {
+                keep_trying: true,
+                ..Timers::rfc()
+            },
+            Self::Default => Timers::default(),
+            Self::Fast => Timers::fast(),
+        }
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Rfc => "rfc",
+            Self::Default => "default",
+            Self::Fast => "fast",
+        })
+    }
+}
+
+impl FromStr for Preset {
+    type Err = UnknownPreset;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|preset| preset.to_string() == text)
+            .ok_or(UnknownPreset)
+    }
+}
+
+/// A text that names no preset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownPreset;
+
+impl fmt::Display for UnknownPreset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected rfc, default or fast")
+    }
+}
+
+impl std::error::Error for UnknownPreset {}

@@ -1,0 +1,357 @@
+//! Associations: set-up, loss, and trouble, which is what may become loss.
+
+use super::{News, World};
+use crate::network::{Association, EndId, EndState, is_blocked};
+use crate::node::{NodeId, Status, node_at};
+use crate::schedule::Occurrence;
+use crate::transcript::Mark;
+use rserpool_core::RegistrarAddress;
+use std::time::Duration;
+
+/// What a node that asked to connect does when it hears nothing: it asks again, later each time.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LAST: Duration = Duration::from_millis(800);
+
+/// Once an association works again, what was sent before comes late for so long.
+pub(super) const AFTERMATH: Duration = Duration::from_millis(400);
+
+impl World {
+    /// A client asks for an association.
+    pub(super) fn connect(&mut self, client: NodeId, address: RegistrarAddress) {
+        let registrar = address.addresses.first().copied().and_then(node_at);
+        let registrar = registrar.filter(|node| self.roster.is_registrar(*node));
+        let (near, far) = self.profile.delay;
+        let delay = self.random.between(near, far);
+        let (short, long) = self.profile.connect;
+        let give_up_at = self.now + self.random.between(short, long);
+        let association = u32::try_from(self.associations.len()).expect("associations fit 32 bits");
+        // To nobody: nothing will ever answer.
+        let mut new = Association::new(
+            client,
+            registrar.unwrap_or(client),
+            address,
+            delay,
+            give_up_at,
+        );
+        new.broken = registrar.is_none();
+        self.associations.push(new);
+        let end = EndId::of_client(association);
+        self.nodes[client.index()].ends.insert(end);
+        self.statistics.connects += 1;
+        // A handshake of two round trips (RFC 9260 §5.1): the registrar is up after three ways.
+        let at = self.now + delay * 3;
+        let attempt = 0;
+        self.schedule.add(
+            at,
+            Occurrence::SetUp {
+                association,
+                attempt,
+            },
+        );
+    }
+
+    /// The request gets to the registrar.
+    pub(super) fn on_set_up(&mut self, association: u32, attempt: u32) {
+        let asked = &self.associations[association as usize];
+        let [client, registrar] = [asked.ends[0].node, asked.ends[1].node];
+        if asked.ends[0].state != EndState::Opening {
+            return;
+        }
+        let blocked = asked.broken
+            || is_blocked(&self.partitions, client, registrar)
+            || is_blocked(&self.partitions, registrar, client)
+            || self.nodes[client.index()].status == Status::Paused;
+        let back = self.now + asked.delay;
+        match self.nodes[registrar.index()].status {
+            Status::Running | Status::Hung if !blocked => self.accept(association),
+            Status::Down if !blocked => {
+                self.schedule
+                    .add(back, Occurrence::ConnectFailed { association });
+            }
+            Status::Running | Status::Hung | Status::Paused | Status::Down | Status::Gone => {
+                let pause = RETRY_FIRST.saturating_mul(1 << attempt.min(3)).min(RETRY_LAST);
+                let again_at = self.now + pause;
+                let give_up_at = self.associations[association as usize].give_up_at;
+                let occurrence = if again_at >= give_up_at {
+                    Occurrence::ConnectFailed { association }
+                } else {
+                    let attempt = attempt + 1;
+                    Occurrence::SetUp {
+                        association,
+                        attempt,
+                    }
+                };
+                self.schedule.add(again_at.min(give_up_at), occurrence);
+            }
+        }
+    }
+
+    fn accept(&mut self, index: u32) {
+        let registrar = EndId::of_registrar(index);
+        let client = EndId::of_client(index);
+        let association = &mut self.associations[index as usize];
+        let back = self.now + association.delay;
+        association.ends[0].latest_arrival = back;
+        association.ends[1].state = EndState::Up;
+        let node = association.ends[1].node;
+        self.nodes[node.index()].ends.insert(registrar);
+        self.schedule.add(back, Occurrence::Up { end: client });
+        self.tell_up(registrar);
+    }
+
+    pub(super) fn on_up(&mut self, end: EndId) {
+        let association = &mut self.associations[end.association() as usize];
+        if association.ends[end.side()].state != EndState::Opening {
+            return;
+        }
+        association.ends[end.side()].state = EndState::Up;
+        let epoch = association.epoch;
+        if association.ends[end.other().side()].state == EndState::Gone {
+            let at = self.now + association.delay;
+            self.schedule.add(at, Occurrence::Lost { end });
+        } else if association.troubles > 0 || association.broken {
+            let (short, long) = self.profile.silence;
+            let at = self.now + self.random.between(short, long);
+            let occurrence = if association.broken {
+                Occurrence::Lost { end }
+            } else {
+                Occurrence::Silence { end, epoch }
+            };
+            self.schedule.add(at, occurrence);
+        }
+        self.tell_up(end);
+    }
+
+    fn tell_up(&mut self, end: EndId) {
+        let node = self.node_of(end);
+        let other = self.roster.name(self.node_of(end.other()));
+        let name = self.roster.name(node);
+        self.transcript.line(
+            self.now,
+            &[(node, Mark::Up)],
+            format_args!("{name} association {} with {other} is up", end.association()),
+        );
+        self.tell_or_defer(node, Occurrence::Up { end });
+    }
+
+    pub(super) fn on_connect_failed(&mut self, association: u32) {
+        let end = EndId::of_client(association);
+        let state = &mut self.associations[association as usize].ends[0].state;
+        if *state != EndState::Opening {
+            return;
+        }
+        *state = EndState::Gone;
+        let node = self.node_of(end);
+        self.nodes[node.index()].ends.remove(&end);
+        let name = self.roster.name(node);
+        let registrar = &self.associations[association as usize].address;
+        self.transcript.line(
+            self.now,
+            &[(node, Mark::Lost)],
+            format_args!("{name} cannot connect to {registrar}"),
+        );
+        self.tell_or_defer(node, Occurrence::ConnectFailed { association });
+    }
+
+    /// A client does not want an association any more that is not up yet.
+    pub(super) fn stop_connecting(&mut self, client: NodeId, address: &RegistrarAddress) {
+        let ends = self.nodes[client.index()].ends.iter().copied();
+        let opening = ends.filter(|end| {
+            let association = &self.associations[end.association() as usize];
+            association.ends[0].state == EndState::Opening && association.address == *address
+        });
+        for end in opening.collect::<Vec<_>>() {
+            self.close(end);
+        }
+    }
+
+    /// A node closes its end; the other is told after everything that was sent before.
+    pub(super) fn close(&mut self, end: EndId) {
+        let association = &mut self.associations[end.association() as usize];
+        let own = &mut association.ends[end.side()];
+        own.state = EndState::Gone;
+        let node = own.node;
+        for octets in own.held.drain(..).chain(own.unsent.drain(..)) {
+            self.octets.release(octets);
+        }
+        self.nodes[node.index()].ends.remove(&end);
+        self.checker.told_gone(end);
+        self.announce_loss(end);
+    }
+
+    /// Tells the other end that this one is gone, if that can get there.
+    fn announce_loss(&mut self, end: EndId) {
+        let association = &self.associations[end.association() as usize];
+        let other = &association.ends[end.other().side()];
+        let is_reachable = other.blocked == 0
+            && !association.broken
+            && self.nodes[other.node.index()].status != Status::Paused;
+        if other.state == EndState::Up && is_reachable {
+            let at = other.latest_arrival.max(self.now + association.delay);
+            self.schedule.add(at, Occurrence::Lost { end: end.other() });
+        }
+    }
+
+    /// An end learns that its association is gone.
+    pub(super) fn on_lost(&mut self, end: EndId) {
+        let association = &mut self.associations[end.association() as usize];
+        let own = &mut association.ends[end.side()];
+        if own.state != EndState::Up {
+            return;
+        }
+        own.state = EndState::Gone;
+        let node = own.node;
+        for octets in own.held.drain(..) {
+            self.octets.release(octets);
+        }
+        self.nodes[node.index()].ends.remove(&end);
+        self.statistics.associations_lost += 1;
+        self.announce_loss(end);
+        let (name, other) = (
+            self.roster.name(node),
+            self.roster.name(self.node_of(end.other())),
+        );
+        self.transcript.line(
+            self.now,
+            &[(node, Mark::Lost)],
+            format_args!(
+                "{name} association {} with {other} is lost",
+                end.association()
+            ),
+        );
+        self.tell_or_defer(node, Occurrence::Lost { end });
+    }
+
+    pub(super) fn on_silence(&mut self, end: EndId, epoch: u32) {
+        let association = &self.associations[end.association() as usize];
+        let node = association.ends[end.side()].node;
+        // A process that does not run does not notice either.
+        let is_awake = self.nodes[node.index()].status != Status::Paused;
+        if association.epoch == epoch && association.troubles > 0 && is_awake {
+            self.on_lost(end);
+        }
+    }
+
+    /// Hands over an input, or keeps it until the node goes on.
+    fn tell_or_defer(&mut self, node: NodeId, occurrence: Occurrence) {
+        match self.nodes[node.index()].status {
+            Status::Running => self.tell_of(node, occurrence),
+            Status::Hung | Status::Paused => {
+                self.nodes[node.index()].inbox.push_back(occurrence);
+            }
+            Status::Down | Status::Gone => {}
+        }
+    }
+
+    /// Hands over what has happened to an association.
+    pub(super) fn tell_of(&mut self, node: NodeId, occurrence: Occurrence) {
+        match occurrence {
+            Occurrence::Up { end } => self.tell(node, News::Up { end }),
+            Occurrence::ConnectFailed { association } => {
+                let registrar = self.associations[association as usize].address.clone();
+                self.tell(node, News::ConnectFailed { registrar });
+            }
+            Occurrence::Lost { end } => {
+                self.tell_unsent(node, end);
+                self.checker.told_gone(end);
+                self.tell(node, News::Lost { end });
+                self.check_lost_at_once(end);
+            }
+            Occurrence::Arrival { end, octets } => self.deliver(end, octets),
+            Occurrence::Datagram { to, from, octets } => {
+                self.deliver_datagram(to, from, octets);
+            }
+            Occurrence::Timer { node } => self.on_timer(node),
+            Occurrence::SetUp { .. }
+            | Occurrence::Silence { .. }
+            | Occurrence::Start { .. }
+            | Occurrence::Activity { .. }
+            | Occurrence::Fault { .. }
+            | Occurrence::FaultEnds { .. }
+            | Occurrence::Check { .. } => {}
+        }
+    }
+
+    /// Messages that never got through come back, some of them.
+    fn tell_unsent(&mut self, node: NodeId, end: EndId) {
+        let association = &mut self.associations[end.association() as usize];
+        let mut unsent = std::mem::take(&mut association.ends[end.side()].unsent);
+        unsent.append(&mut association.ends[end.other().side()].held);
+        for octets in unsent {
+            if self.random.percent(50) {
+                let message = rserpool_wire::asap::Message::decode(self.octets.octets(octets)).ok();
+                let message = message.map(|decoded| decoded.message);
+                let message = message.filter(|_| self.random.percent(70));
+                self.checker.on_send_failed(end);
+                self.tell(node, News::SendFailed { end, message });
+            }
+            self.octets.release(octets);
+        }
+    }
+
+    /// The ends cannot hear each other any more; if that lasts, each gives up in its own time.
+    pub(super) fn begin_trouble(&mut self, association: u32) {
+        let troubled = &mut self.associations[association as usize];
+        troubled.troubles += 1;
+        if troubled.troubles > 1 {
+            return;
+        }
+        troubled.epoch += 1;
+        troubled.update_disturbance(self.now, AFTERMATH);
+        let epoch = troubled.epoch;
+        let (short, long) = self.profile.silence;
+        for end in [EndId::of_client(association), EndId::of_registrar(association)] {
+            if troubled.ends[end.side()].state == EndState::Up {
+                let at = self.now + self.random.between(short, long);
+                self.schedule.add(at, Occurrence::Silence { end, epoch });
+            }
+        }
+    }
+
+    /// The ends hear each other again, unless something else is still in the way. An end whose
+    /// other end has given up meanwhile learns it from the first thing it sends.
+    pub(super) fn end_trouble(&mut self, association: u32) {
+        let troubled = &mut self.associations[association as usize];
+        troubled.troubles -= 1;
+        if troubled.troubles > 0 {
+            return;
+        }
+        troubled.epoch += 1;
+        troubled.update_disturbance(self.now, AFTERMATH);
+        for end in [EndId::of_client(association), EndId::of_registrar(association)] {
+            let [own, other] = [end, end.other()].map(|end| &troubled.ends[end.side()]);
+            if own.state == EndState::Up && other.state == EndState::Gone {
+                let (short, long) = self.profile.retransmission;
+                let at = self.now + self.random.between(short, long);
+                let at = at.max(own.latest_arrival);
+                self.schedule.add(at, Occurrence::Lost { end });
+            }
+        }
+    }
+
+    /// What was sent to this end cannot get there now.
+    pub(super) fn block(&mut self, end: EndId) {
+        self.associations[end.association() as usize].ends[end.side()].blocked += 1;
+    }
+
+    /// What was sent to this end gets there again, unless something else is still in the way.
+    pub(super) fn unblock(&mut self, end: EndId) {
+        let association = &mut self.associations[end.association() as usize];
+        let own = &mut association.ends[end.side()];
+        own.blocked -= 1;
+        if own.blocked > 0 || own.held.is_empty() {
+            return;
+        }
+        let (short, long) = self.profile.retransmission;
+        let at = self.now + association.delay + self.random.between(short, long);
+        let at = at.max(own.latest_arrival);
+        own.latest_arrival = at;
+        for octets in own.held.drain(..) {
+            self.schedule.add(at, Occurrence::Arrival { end, octets });
+        }
+    }
+
+    pub(crate) fn node_of(&self, end: EndId) -> NodeId {
+        self.associations[end.association() as usize].ends[end.side()].node
+    }
+}

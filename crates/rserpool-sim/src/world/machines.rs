@@ -1,0 +1,361 @@
+//! Inputs to machines, and what they want done.
+
+use super::World;
+use crate::check::Rule;
+use crate::network::{EndId, EndState};
+use crate::node::{Actor, NodeId, Status, addresses, association_id, end_of};
+use crate::schedule::Occurrence;
+use crate::transcript::Mark;
+use rserpool_core::{
+    ASAP_PORT, AssociationId, Machine, PeerAddress, RegistrarAddress, pool_element, pool_user,
+    registrar,
+};
+use rserpool_wire::asap::Message;
+use rserpool_wire::{Decoded, Undecodable};
+use std::net::SocketAddr;
+
+/// More outputs of one call are a violation: 256 timers and 256 updates a call, a few outputs
+/// each, and what goes with an association.
+const OUTPUTS_MAX: usize = 4_096;
+
+/// More timeouts at one time are a violation: work in portions comes to an end.
+const TIMEOUTS_AT_ONCE_MAX: u32 = 2_000;
+
+/// What a machine is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum News {
+    Received {
+        end: EndId,
+        message: Result<Decoded<Message>, Undecodable>,
+    },
+    Up {
+        end: EndId,
+    },
+    ConnectFailed {
+        registrar: RegistrarAddress,
+    },
+    Lost {
+        end: EndId,
+    },
+    SendFailed {
+        end: EndId,
+        message: Option<Message>,
+    },
+    Announced {
+        from: SocketAddr,
+        message: Message,
+    },
+    Shutdown,
+    ElementCommand(pool_element::Command),
+    UserCommand(pool_user::Command),
+}
+
+/// What a machine wants done, whichever machine it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Action {
+    Send { to: AssociationId, message: Message },
+    Multicast(Message),
+    Connect(RegistrarAddress),
+    StopConnecting(RegistrarAddress),
+    Close(AssociationId),
+    RegistrarEvent(registrar::Event),
+    ElementEvent(pool_element::Event),
+    UserEvent(pool_user::Event),
+}
+
+impl World {
+    /// Something happened to a node: its machine decides, and what it wants is done.
+    pub(crate) fn tell(&mut self, node: NodeId, news: News) {
+        let own = &mut self.nodes[node.index()];
+        let now = own.clock.local(self.now);
+        own.timeouts_at_once = 0;
+        match &mut own.actor {
+            Actor::Registrar(registrar) => {
+                if let Some(input) = registrar_input(&self.associations, news) {
+                    registrar.handle_input(now, input);
+                }
+            }
+            Actor::Element(element) => {
+                if let Some(input) = element_input(&self.associations, news) {
+                    element.handle_input(now, input);
+                }
+            }
+            Actor::User(user, _) => {
+                if let Some(input) = user_input(&self.associations, news) {
+                    user.handle_input(now, input);
+                }
+            }
+            Actor::Stranger(_) => return self.tell_stranger(node, &news),
+            Actor::Nobody => return,
+        }
+        self.settle(node);
+    }
+
+    /// Does what the node's machine wants, and plans its next call.
+    pub(super) fn settle(&mut self, node: NodeId) {
+        let mut outputs = 0;
+        while let Some(action) = self.next_action(node) {
+            outputs += 1;
+            self.carry_out(node, action);
+        }
+        self.statistics.outputs += u64::try_from(outputs).unwrap_or(u64::MAX);
+        if outputs > OUTPUTS_MAX {
+            self.violate(Rule::Outputs, node, format_args!("{outputs} outputs"));
+        }
+        self.plan_wake(node);
+    }
+
+    fn next_action(&mut self, node: NodeId) -> Option<Action> {
+        match &mut self.nodes[node.index()].actor {
+            Actor::Registrar(registrar) => registrar.poll_output().map(Action::from),
+            Actor::Element(element) => element.poll_output().map(Action::from),
+            Actor::User(user, _) => user.poll_output().map(Action::from),
+            Actor::Nobody | Actor::Stranger(_) => None,
+        }
+    }
+
+    fn carry_out(&mut self, node: NodeId, action: Action) {
+        match action {
+            Action::Send { to, message } => {
+                if let Some(end) = self.own_end(node, to, "send over") {
+                    self.check_sent(end, &message);
+                    if self.associations[end.association() as usize].ends[end.side()].state
+                        == EndState::Up
+                    {
+                        self.send(end, &message);
+                    }
+                }
+            }
+            Action::Multicast(message) => self.multicast(node, &message),
+            Action::Connect(registrar) => self.connect(node, registrar),
+            Action::StopConnecting(registrar) => self.stop_connecting(node, &registrar),
+            Action::Close(association) => {
+                if let Some(end) = self.own_end(node, association, "close") {
+                    self.close(end);
+                }
+            }
+            Action::RegistrarEvent(event) => {
+                self.tell_line(node, format_args!("{event:?}"));
+                self.check_registrar_event(node, &event);
+            }
+            Action::ElementEvent(event) => {
+                self.tell_line(node, format_args!("{event:?}"));
+            }
+            Action::UserEvent(event) => {
+                self.tell_line(node, format_args!("{event:?}"));
+                self.check_user_event(node, event);
+            }
+        }
+    }
+
+    /// The end that a machine means, which must be its own and one that it does not know to be
+    /// gone.
+    fn own_end(&mut self, node: NodeId, association: AssociationId, what: &str) -> Option<EndId> {
+        let end = end_of(association)
+            .filter(|end| (end.association() as usize) < self.associations.len())
+            .filter(|end| self.node_of(*end) == node && !self.checker.is_told_gone(*end));
+        if end.is_none() {
+            let text = format_args!("wants to {what} {association}, which it knows to be gone");
+            self.violate(Rule::GoneAssociation, node, text);
+        }
+        end
+    }
+
+    fn tell_line(&mut self, node: NodeId, event: std::fmt::Arguments<'_>) {
+        if self.transcript.is_kept() {
+            let name = self.roster.name(node);
+            let text = format_args!("{name} {event}");
+            self.transcript
+                .line(self.now, &[(node, Mark::Tells)], text);
+        }
+    }
+
+    /// Puts the machine's next timeout into the schedule. An entry that is too early is left
+    /// there: timers are mostly put off, and then one entry does for many of them.
+    pub(super) fn plan_wake(&mut self, node: NodeId) {
+        let own = &mut self.nodes[node.index()];
+        if own.status != Status::Running {
+            return;
+        }
+        let Some(at) = own.poll_timeout().and_then(|at| own.clock.world(at)) else {
+            return;
+        };
+        let at = at.max(self.now);
+        if own.wake.is_none_or(|wake| wake > at) {
+            own.wake = Some(at);
+            self.schedule.add(at, Occurrence::Timer { node });
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, node: NodeId) {
+        let own = &mut self.nodes[node.index()];
+        if own.wake != Some(self.now) {
+            return;
+        }
+        own.wake = None;
+        if own.status != Status::Running {
+            return;
+        }
+        let now = own.clock.local(self.now);
+        if own.poll_timeout().is_none_or(|at| at > now) {
+            return self.plan_wake(node);
+        }
+        own.timeouts_at_once += 1;
+        if own.timeouts_at_once > TIMEOUTS_AT_ONCE_MAX {
+            own.status = Status::Hung;
+            let text = format_args!("{TIMEOUTS_AT_ONCE_MAX} timeouts at one time");
+            return self.violate(Rule::Progress, node, text);
+        }
+        self.call_timeout(node);
+        let own = &mut self.nodes[node.index()];
+        let now = own.clock.local(self.now);
+        if own.poll_timeout().is_none_or(|at| at > now) {
+            own.timeouts_at_once = 0;
+        }
+    }
+
+    fn call_timeout(&mut self, node: NodeId) {
+        let own = &mut self.nodes[node.index()];
+        let now = own.clock.local(self.now);
+        match &mut own.actor {
+            Actor::Registrar(registrar) => registrar.handle_timeout(now),
+            Actor::Element(element) => element.handle_timeout(now),
+            Actor::User(user, _) => user.handle_timeout(now),
+            Actor::Nobody | Actor::Stranger(_) => {}
+        }
+        self.transcript.digest_octets(self.now, node, &[]);
+        self.settle(node);
+    }
+}
+
+fn registrar_input(
+    associations: &[crate::network::Association],
+    news: News,
+) -> Option<registrar::Input> {
+    Some(match news {
+        News::Received { end, message } => registrar::Input::Received {
+            from: association_id(end),
+            message,
+        },
+        News::Up { end } => {
+            let association = &associations[end.association() as usize];
+            let client = association.ends[end.other().side()].node;
+            registrar::Input::AssociationUp {
+                association: association_id(end),
+                peer: PeerAddress {
+                    transport: association.address.transport,
+                    addresses: addresses(client),
+                    port: ASAP_PORT + 1,
+                    udp_port: None,
+                },
+            }
+        }
+        News::Lost { end } => registrar::Input::AssociationLost {
+            association: association_id(end),
+        },
+        News::SendFailed { end, message } => registrar::Input::SendFailed {
+            association: association_id(end),
+            message,
+        },
+        News::Announced { from, message } => registrar::Input::Announced { from, message },
+        News::Shutdown => registrar::Input::Command(registrar::Command::Shutdown),
+        News::ConnectFailed { .. } | News::ElementCommand(_) | News::UserCommand(_) => return None,
+    })
+}
+
+fn element_input(
+    associations: &[crate::network::Association],
+    news: News,
+) -> Option<pool_element::Input> {
+    Some(match news {
+        News::Received { end, message } => pool_element::Input::Received {
+            from: association_id(end),
+            message,
+        },
+        News::Up { end } => {
+            let association = &associations[end.association() as usize];
+            pool_element::Input::AssociationUp {
+                association: association_id(end),
+                registrar: association.address.clone(),
+                local: addresses(association.ends[end.side()].node),
+            }
+        }
+        News::Lost { end } => pool_element::Input::AssociationLost {
+            association: association_id(end),
+        },
+        News::SendFailed { end, .. } => pool_element::Input::SendFailed {
+            association: association_id(end),
+        },
+        News::Announced { from, message } => pool_element::Input::Announced { from, message },
+        News::ConnectFailed { registrar } => pool_element::Input::ConnectFailed { registrar },
+        News::ElementCommand(command) => pool_element::Input::Command(command),
+        News::Shutdown | News::UserCommand(_) => return None,
+    })
+}
+
+fn user_input(
+    associations: &[crate::network::Association],
+    news: News,
+) -> Option<pool_user::Input> {
+    Some(match news {
+        News::Received { end, message } => pool_user::Input::Received {
+            from: association_id(end),
+            message,
+        },
+        News::Up { end } => pool_user::Input::AssociationUp {
+            association: association_id(end),
+            registrar: associations[end.association() as usize].address.clone(),
+        },
+        News::Lost { end } => pool_user::Input::AssociationLost {
+            association: association_id(end),
+        },
+        News::SendFailed { end, .. } => pool_user::Input::SendFailed {
+            association: association_id(end),
+        },
+        News::Announced { from, message } => pool_user::Input::Announced { from, message },
+        News::ConnectFailed { registrar } => pool_user::Input::ConnectFailed { registrar },
+        News::UserCommand(command) => pool_user::Input::Command(command),
+        News::Shutdown | News::ElementCommand(_) => return None,
+    })
+}
+
+impl From<registrar::Output> for Action {
+    fn from(output: registrar::Output) -> Self {
+        match output {
+            registrar::Output::Send {
+                to: registrar::Destination::Association(to),
+                message,
+            } => Self::Send { to, message },
+            registrar::Output::Send {
+                to: registrar::Destination::Multicast,
+                message,
+            } => Self::Multicast(message),
+            registrar::Output::Close { association, .. } => Self::Close(association),
+            registrar::Output::Event(event) => Self::RegistrarEvent(event),
+        }
+    }
+}
+
+impl From<pool_element::Output> for Action {
+    fn from(output: pool_element::Output) -> Self {
+        match output {
+            pool_element::Output::Connect { registrar } => Self::Connect(registrar),
+            pool_element::Output::StopConnecting { registrar } => Self::StopConnecting(registrar),
+            pool_element::Output::Send { to, message } => Self::Send { to, message },
+            pool_element::Output::Close { association } => Self::Close(association),
+            pool_element::Output::Event(event) => Self::ElementEvent(event),
+        }
+    }
+}
+
+impl From<pool_user::Output> for Action {
+    fn from(output: pool_user::Output) -> Self {
+        match output {
+            pool_user::Output::Connect { registrar } => Self::Connect(registrar),
+            pool_user::Output::StopConnecting { registrar } => Self::StopConnecting(registrar),
+            pool_user::Output::Send { to, message } => Self::Send { to, message },
+            pool_user::Output::Close { association } => Self::Close(association),
+            pool_user::Output::Event(event) => Self::UserEvent(event),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The world: nodes, what is between them, what is going to happen.
+//!
+//! | file | what |
+//! |---|---|
+//! | `build` | who there is, and how each is configured |
+//! | `start` | a process starts, dies, hangs, sleeps and goes on |
+//! | `associations` | set-up, loss, trouble |
+//! | `arrivals` | messages and datagrams on their way and at their end |
+//! | `machines` | inputs to machines, and what they want done |
+//! | `faults` | faults begin and end |
+//! | `activity` | what pool users and strangers do of their own accord |
+//!
+//! Must not know how a machine decides.
+
+mod activity;
+mod arrivals;
+mod associations;
+mod build;
+mod faults;
+mod machines;
+mod start;
+
+pub(crate) use machines::News;
+
+use crate::check::{Checker, Violation};
+use crate::fault::{Fault, Planned};
+use crate::network::{Association, Partition, Profile};
+use crate::node::{Actor, Node, NodeId, Roster};
+use crate::octets::OctetsStore;
+use crate::random::Random;
+use crate::schedule::{Occurrence, Schedule};
+use crate::transcript::Transcript;
+use crate::{Scenario, Statistics};
+use rserpool_core::{Machine, Timers, Timestamp, registrar};
+use std::time::Duration;
+
+/// A whole operational scope in virtual time.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) seed: u64,
+    pub(crate) scenario: Scenario,
+    pub(crate) timers: Timers,
+    pub(crate) now: Timestamp,
+    pub(crate) schedule: Schedule,
+    pub(crate) octets: OctetsStore,
+    pub(crate) random: Random,
+    pub(crate) roster: Roster,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) associations: Vec<Association>,
+    pub(crate) partitions: Vec<Partition>,
+    pub(crate) profile: Profile,
+    pub(crate) faults: Vec<Planned>,
+    /// Faults have stopped.
+    pub(crate) healing: bool,
+    /// Pool users do nothing of their own accord any more.
+    pub(crate) quiet: bool,
+    /// Faults of announces that go on.
+    pub(crate) announces_disturbed: u32,
+    pub(crate) checker: Checker,
+    pub(crate) transcript: Transcript,
+    pub(crate) statistics: Statistics,
+    /// For checking that what was decoded encodes to the same octets.
+    scratch: Vec<u8>,
+}
+
+impl World {
+    /// Lets the next thing happen; false if nothing ever will.
+    pub fn step(&mut self) -> bool {
+        let Some((at, occurrence)) = self.schedule.pop() else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        self.statistics.steps += 1;
+        self.happen(occurrence);
+        true
+    }
+
+    /// Lets everything happen that does until then.
+    pub fn run_until(&mut self, end: Timestamp) {
+        while self.schedule.next_at().is_some_and(|at| at <= end) && !self.checker.is_full() {
+            self.step();
+        }
+        self.now = self.now.max(end);
+    }
+
+    /// Lets time go on.
+    pub fn run_for(&mut self, duration: Duration) {
+        self.run_until(self.now + duration);
+    }
+
+    /// A fault happens now, whatever the plan says.
+    pub fn inject(&mut self, fault: Fault) {
+        let index = u32::try_from(self.faults.len()).unwrap_or(u32::MAX);
+        let at = self.now;
+        self.faults.push(Planned { at, fault });
+        self.begin_fault(index);
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The registrars, whether they run or not.
+    pub fn registrars(&self) -> &[NodeId] {
+        &self.roster.registrars
+    }
+
+    /// The pool elements, whether they run or not.
+    pub fn elements(&self) -> &[NodeId] {
+        &self.roster.elements
+    }
+
+    /// The pool users, whether they run or not.
+    pub fn users(&self) -> &[NodeId] {
+        &self.roster.users
+    }
+
+    /// How many pool elements this registrar lists.
+    pub fn listed(&self, registrar: NodeId) -> usize {
+        self.checker.listed(registrar)
+    }
+
+    /// What this registrar says of itself; `None` while it is down.
+    pub fn registrar(&self, node: NodeId) -> Option<registrar::Snapshot> {
+        match &self.nodes.get(node.index())?.actor {
+            Actor::Registrar(registrar) => Some(registrar.snapshot()),
+            Actor::Nobody | Actor::Element(_) | Actor::User(..) | Actor::Stranger(_) => None,
+        }
+    }
+
+    /// What has gone wrong that must not.
+    pub fn violations(&self) -> &[Violation] {
+        self.checker.violations()
+    }
+
+    /// What happened.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// How much happened.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<Violation>, Transcript, Statistics) {
+        (
+            self.checker.into_violations(),
+            self.transcript,
+            self.statistics,
+        )
+    }
+
+    fn happen(&mut self, occurrence: Occurrence) {
+        match occurrence {
+            Occurrence::Arrival { end, octets } => self.on_arrival(end, octets),
+            Occurrence::Datagram { to, from, octets } => self.on_datagram(to, from, octets),
+            Occurrence::Timer { node } => self.on_timer(node),
+            Occurrence::SetUp {
+                association,
+                attempt,
+            } => self.on_set_up(association, attempt),
+            Occurrence::Up { end } => self.on_up(end),
+            Occurrence::ConnectFailed { association } => self.on_connect_failed(association),
+            Occurrence::Lost { end } => self.on_lost(end),
+            Occurrence::Silence { end, epoch } => self.on_silence(end, epoch),
+            Occurrence::Start { node } => self.on_start(node),
+            Occurrence::Activity { node, incarnation } => self.on_activity(node, incarnation),
+            Occurrence::Fault { index } => self.begin_fault(index),
+            Occurrence::FaultEnds { index } => self.end_fault(index),
+            Occurrence::Check { index } => self.on_deferred_check(index),
+        }
+    }
+}
