@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 /// `--log-format` and `--log`.
 #[derive(clap::Args, Debug)]
-pub(crate) struct Options {
+pub(crate) struct LogOptions {
     /// How log lines look: auto (text, but JSON below systemd), text or json
     #[arg(long, global = true, value_name = "FORMAT", env = "RSP_LOG_FORMAT")]
     #[arg(
@@ -34,7 +34,7 @@ enum LogFormat {
     Json,
 }
 
-impl Options {
+impl LogOptions {
     /// Starts logging: registrars and pool elements tell what happens, other commands only what is
     /// wrong.
     pub(crate) fn install(&self, is_service: bool) {
@@ -51,10 +51,12 @@ impl Options {
             LogFormat::Text => false,
             LogFormat::Json => true,
         };
-        if json {
-            logs.json().init();
+        // Not `init`: that would also take what the SCTP library logs, every packet in hexadecimal.
+        let set = if json {
+            tracing::subscriber::set_global_default(logs.json().finish())
         } else {
-            logs.init();
-        }
+            tracing::subscriber::set_global_default(logs.finish())
+        };
+        set.expect("logging is started once");
     }
 }

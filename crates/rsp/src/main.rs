@@ -5,6 +5,7 @@
 
 mod capture;
 mod command;
+mod events;
 mod exit;
 mod hex;
 mod logging;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 #[command(infer_subcommands = true, arg_required_else_help = true)]
 struct Arguments {
     #[command(flatten)]
-    logging: logging::Options,
+    logging: logging::LogOptions,
     #[command(subcommand)]
     command: Command,
 }

@@ -152,7 +152,13 @@ impl State {
                 };
                 return Ok(Some(self.numbered(Duration::ZERO, link, packet.data)));
             }
-            _ => {}
+            Block::NameResolution(_)
+            | Block::InterfaceStatistics(_)
+            | Block::SystemdJournalExport(_)
+            | Block::DecryptionSecrets(_)
+            | Block::ProcessInformation(_)
+            | Block::Custom(_)
+            | Block::Unknown(_) => {}
         }
         Ok(None)
     }

@@ -1,7 +1,7 @@
 //! `rsp connect`.
 
 use super::demo::report::Report;
-use super::user::{self, FailureExit};
+use super::user;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::option::node;
 use crate::output::{self, Format};
@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     #[arg(hide_default_value = true, hide_possible_values = true)]
     output: Format,
     #[command(flatten)]
-    user: user::Options,
+    user: user::UserOptions,
     #[command(flatten)]
     life: node::Life,
 }
@@ -79,7 +79,7 @@ async fn talk(arguments: &Arguments) -> Outcome {
     let session = user
         .connect(pool.clone())
         .await
-        .map_err(|failed| Failure::new(failed.exit(), anyhow!("pool {pool}: {failed}")))?;
+        .map_err(|failed| user::failure(&pool, &failed))?;
     let requests = match arguments.every_ms {
         Some(every_ms) => Requests::numbered(Duration::from_millis(every_ms), arguments.count),
         None => Requests::lines(),
@@ -178,9 +178,7 @@ impl<'a> Conversation<'a> {
                     None => at_end = true,
                 },
                 event = self.session.recv() => {
-                    let event = event.map_err(|lost| {
-                        Failure::new(Exit::Failed, anyhow!("pool {}: {lost}", self.pool))
-                    })?;
+                    let event = event.map_err(|lost| user::failure(&self.pool, &lost))?;
                     self.on_event(event).await?;
                 }
                 () = until(deadline) => {
@@ -220,6 +218,7 @@ impl<'a> Conversation<'a> {
                     sent.map_err(|failed| anyhow!("cannot send: {failed}"))?;
                 }
             }
+            _ => {}
         }
         Ok(())
     }

@@ -1,15 +1,25 @@
 //! The subcommands, one file each.
 
 mod completion;
+mod connect;
 mod decode;
 mod demo;
+mod registrar;
+mod resolve;
+mod serve;
+mod service;
 mod status;
+mod user;
 
 use crate::exit::Outcome;
 
 /// A subcommand with its arguments.
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Command {
+    Registrar(registrar::Arguments),
+    Serve(serve::Arguments),
+    Connect(connect::Arguments),
+    Resolve(resolve::Arguments),
     Status(status::Arguments),
     Decode(decode::Arguments),
     Demo(demo::Arguments),
@@ -20,13 +30,23 @@ impl Command {
     /// Whether it runs until it is stopped, so that its logs are what one reads.
     pub(crate) fn is_service(&self) -> bool {
         match self {
-            Self::Status(_) | Self::Decode(_) | Self::Demo(_) | Self::Completion(_) => false,
+            Self::Registrar(_) | Self::Serve(_) => true,
+            Self::Connect(_)
+            | Self::Resolve(_)
+            | Self::Status(_)
+            | Self::Decode(_)
+            | Self::Demo(_)
+            | Self::Completion(_) => false,
         }
     }
 
     /// Runs it to its end.
     pub(crate) async fn run(self) -> Outcome {
         match self {
+            Self::Registrar(arguments) => registrar::run(&arguments).await,
+            Self::Serve(arguments) => serve::run(&arguments).await,
+            Self::Connect(arguments) => connect::run(&arguments).await,
+            Self::Resolve(arguments) => resolve::run(&arguments).await,
             Self::Status(arguments) => status::run(&arguments).await,
             Self::Decode(arguments) => decode::run(&arguments),
             Self::Demo(arguments) => demo::run(&arguments).await,

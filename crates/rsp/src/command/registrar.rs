@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     #[arg(hide_default_value = true, hide_possible_values = true)]
     output: Format,
     #[command(flatten)]
-    node: node::Options,
+    node: node::NodeOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -68,7 +68,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let signals = Signals::listen()?;
     let registrar = Arc::new(start(arguments).await?);
     events::log_registrar(registrar.events());
-    let reached_at = reached_at(&registrar.endpoints());
+    let reached_at = reached_at(registrar.endpoints());
     let management = serve_management(arguments.management, &registrar, &reached_at).await;
     announce(arguments.output, registrar.id(), reached_at, management)?;
     tokio::select! {

@@ -1,7 +1,7 @@
 //! `rsp resolve`.
 
 use super::demo::report::Report;
-use super::user::{self, FailureExit};
+use super::user;
 use crate::exit::{Exit, Failure, OrExit, Outcome};
 use crate::hex;
 use crate::option::{node, policy};
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(hide_default_value = true, hide_possible_values = true)]
     output: Format,
     #[command(flatten)]
-    user: user::Options,
+    user: user::UserOptions,
     #[command(flatten)]
     life: node::Life,
 }
@@ -95,10 +95,7 @@ async fn ask(arguments: &Arguments, user: &PoolUser, pool: &PoolHandle) -> Outco
         Some(items) => user.resolve_items(pool.clone(), items).await,
         None => user.resolve(pool.clone()).await,
     };
-    let resolution = resolution.map_err(|failed| {
-        let exit = failed.exit();
-        Failure::new(exit, anyhow!("pool {pool}: {failed}"))
-    })?;
+    let resolution = resolution.map_err(|failed| user::failure(pool, &failed))?;
     show(arguments.output, pool, &resolution)?;
     Ok(())
 }
@@ -108,7 +105,7 @@ async fn watch(format: Format, user: &PoolUser, pool: &PoolHandle) -> Outcome {
     let mut subscription = user
         .subscribe(pool.clone())
         .await
-        .map_err(|failed| Failure::new(failed.exit(), anyhow!("pool {pool}: {failed}")))?;
+        .map_err(|failed| user::failure(pool, &failed))?;
     while let Some(update) = subscription.next().await {
         let rows = update.resolution.as_ref().map(rows).unwrap_or_default();
         match format {

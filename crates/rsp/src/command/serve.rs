@@ -2,13 +2,14 @@
 
 use super::demo::report::Report;
 use super::service::Service;
+use super::user;
 use crate::events;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::option::{node, policy, registrars};
 use crate::output::{self, Format};
 use crate::signals::Signals;
 use anyhow::anyhow;
-use rserpool::{Multicast, PoolElement, PoolElementId, PoolHandle, RegisterFailed};
+use rserpool::{Multicast, PoolElement, PoolElementId, PoolHandle};
 use rserpool_wire::parameter::Policy;
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ pub(crate) struct Arguments {
     /// Its identifier, as in 0x1a2b3c4d; without it a random one
     #[arg(long, value_name = "ID", value_parser = pool_element_id)]
     id: Option<PoolElementId>,
+    /// How long to look for a registrar before giving up
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    register_timeout_ms: u64,
     /// table or json
     #[arg(
         long,
@@ -42,9 +46,9 @@ pub(crate) struct Arguments {
     #[arg(hide_default_value = true, hide_possible_values = true)]
     output: Format,
     #[command(flatten)]
-    registrars: registrars::Options,
+    registrars: registrars::RegistrarOptions,
     #[command(flatten)]
-    node: node::Options,
+    node: node::NodeOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -118,7 +122,8 @@ async fn register(arguments: &Arguments, handle: &PoolHandle) -> Result<PoolElem
         } else {
             Multicast::default()
         })
-        .timers(node.timers.timers());
+        .timers(node.timers.timers())
+        .register_timeout(Duration::from_millis(arguments.register_timeout_ms));
     if let Some(id) = arguments.id {
         builder = builder.id(id);
     }
@@ -134,7 +139,7 @@ async fn register(arguments: &Arguments, handle: &PoolHandle) -> Result<PoolElem
     builder
         .register()
         .await
-        .map_err(|failed| failure(handle, failed))
+        .map_err(|failed| user::failure(handle, &failed))
 }
 
 fn say_registered(format: Format, element: &PoolElement) -> std::io::Result<()> {
@@ -151,13 +156,6 @@ fn say_registered(format: Format, element: &PoolElement) -> std::io::Result<()> 
         }),
         Format::Table => output::line(format!("element {id} of pool {pool}, registered at {home}")),
     }
-}
-
-fn failure(handle: &PoolHandle, failed: RegisterFailed) -> Failure {
-    let exit = match failed {
-        _ => Exit::Denied,
-    };
-    Failure::new(exit, anyhow!("pool {handle}: {failed}"))
 }
 
 fn pool_element_id(text: &str) -> Result<PoolElementId, String> {

@@ -3,19 +3,21 @@
 use crate::events;
 use crate::exit::{Exit, Failure};
 use crate::option::{registrars, timers};
-use anyhow::Context;
-use rserpool::{Multicast, PoolUser, ResolveFailed};
+use anyhow::{Context, anyhow};
+use rserpool::{
+    ConnectFailed, Multicast, PoolHandle, PoolUser, RegisterFailed, ResolveFailed, SessionLost,
+};
 
 /// The options of a pool user.
 #[derive(clap::Args, Debug)]
-pub(crate) struct Options {
+pub(crate) struct UserOptions {
     #[command(flatten)]
-    registrars: registrars::Options,
+    registrars: registrars::RegistrarOptions,
     #[command(flatten)]
-    timers: timers::Options,
+    timers: timers::TimerOptions,
 }
 
-impl Options {
+impl UserOptions {
     /// Starts the pool user, and logs what happens to it.
     pub(crate) async fn start(&self) -> Result<PoolUser, Failure> {
         let no_multicast = self.registrars.no_multicast;
@@ -36,13 +38,78 @@ impl Options {
 }
 
 /// The exit code that a failure of the library means.
-pub(crate) trait FailureExit {
+pub(crate) trait FailureExit: std::fmt::Display {
     /// The exit code.
     fn exit(&self) -> Exit;
 }
 
 impl FailureExit for ResolveFailed {
     fn exit(&self) -> Exit {
-        Exit::Failed
+        match self {
+            Self::UnknownPool => Exit::NotFound,
+            Self::NoRegistrar => Exit::NoRegistrar,
+            Self::Timeout => Exit::Timeout,
+            Self::Rejected(_) => Exit::Denied,
+            Self::TooManyRequests | Self::Stopped => Exit::Failed,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+impl FailureExit for ConnectFailed {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Resolve(failed) => failed.exit(),
+            Self::Unreachable(_) => Exit::Timeout,
+            Self::NoSctp(_) | Self::Stopped => Exit::Failed,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+impl FailureExit for SessionLost {
+    fn exit(&self) -> Exit {
+        self.last.exit()
+    }
+}
+
+impl FailureExit for RegisterFailed {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Network(_) | Self::Ended => Exit::Failed,
+            Self::Rejected(_) => Exit::Denied,
+            Self::NoAnswer | Self::NoRegistrar => Exit::NoRegistrar,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+/// A failure about a pool, with its exit code.
+pub(crate) fn failure<E: FailureExit>(pool: &PoolHandle, failed: &E) -> Failure {
+    Failure::new(failed.exit(), anyhow!("pool {pool}: {failed}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rserpool::PoolElementId;
+
+    #[test]
+    fn failures_have_the_exit_codes_of_the_documentation() {
+        assert_eq!(ResolveFailed::UnknownPool.exit(), Exit::NotFound);
+        assert_eq!(
+            ConnectFailed::Resolve(ResolveFailed::NoRegistrar).exit(),
+            Exit::NoRegistrar
+        );
+        assert_eq!(
+            ConnectFailed::Resolve(ResolveFailed::Timeout).exit(),
+            Exit::Timeout
+        );
+        assert_eq!(
+            ConnectFailed::Unreachable(PoolElementId(1)).exit(),
+            Exit::Timeout
+        );
+        assert_eq!(RegisterFailed::Rejected(None).exit(), Exit::Denied);
+        assert_eq!(RegisterFailed::NoRegistrar.exit(), Exit::NoRegistrar);
     }
 }

@@ -34,9 +34,14 @@ async fn log<E: Clone>(mut events: EventReceiver<E>, log_machine: fn(&E)) {
 
 /// What others did wrong, or what is missing here, at `warn`; the end of a peer at `debug`.
 fn log_network(event: &NetworkEvent) {
-    match event {
-        NetworkEvent::LifelineLost { .. } | NetworkEvent::Unreachable { .. } => debug!("{event}"),
-        NetworkEvent::Unavailable(_) => info!("{event}"),
-        _ => warn!("{event}"),
+    if matches!(
+        event,
+        NetworkEvent::LifelineLost { .. } | NetworkEvent::Unreachable { .. }
+    ) {
+        debug!("{event}");
+    } else if matches!(event, NetworkEvent::Unavailable(_)) {
+        info!("{event}");
+    } else {
+        warn!("{event}");
     }
 }

@@ -7,12 +7,14 @@ use tracing::{debug, info, warn};
 /// happens all the time at `debug`.
 pub(super) fn log(event: &Event) {
     match event {
-        Event::AssociationUp { association, peer } => debug!(%association, %peer, "up"),
+        Event::AssociationUp { association, peer } => {
+            debug!(association = association.0, %peer, "up")
+        }
         Event::AssociationLost {
             association,
             pool_elements,
         } => {
-            debug!(%association, pool_elements, "lost");
+            debug!(association = association.0, pool_elements, "lost");
         }
         Event::PoolElementRegistered {
             pool_handle,
@@ -21,7 +23,7 @@ pub(super) fn log(event: &Event) {
             pool_created,
         } => {
             info!(
-                pool = %pool_handle, element = %pool_element, %association, pool_created,
+                pool = %pool_handle, element = %pool_element, association = association.0, pool_created,
                 "registered"
             );
         }
@@ -33,7 +35,7 @@ pub(super) fn log(event: &Event) {
         } => {
             let moved = moved_from.is_some();
             debug!(
-                pool = %pool_handle, element = %pool_element, %association, moved,
+                pool = %pool_handle, element = %pool_element, association = association.0, moved,
                 "registered again"
             );
         }
@@ -52,7 +54,7 @@ pub(super) fn log(event: &Event) {
             cause,
         } => {
             warn!(
-                pool = %pool_handle, element = %pool_element, %association, %cause,
+                pool = %pool_handle, element = %pool_element, association = association.0, %cause,
                 "registration rejected"
             );
         }
@@ -71,7 +73,7 @@ pub(super) fn log(event: &Event) {
             pool_element,
         } => {
             warn!(
-                pool = %pool_handle, element = %pool_element, %association,
+                pool = %pool_handle, element = %pool_element, association = association.0,
                 "deregistration by somebody else rejected"
             );
         }
@@ -88,7 +90,7 @@ pub(super) fn log(event: &Event) {
             reporters,
         } => {
             info!(
-                pool = %pool_handle, element = %pool_element, %association, reporters,
+                pool = %pool_handle, element = %pool_element, association = association.0, reporters,
                 "reported unreachable"
             );
         }
@@ -97,20 +99,20 @@ pub(super) fn log(event: &Event) {
             pool_handle,
             pool_elements,
         } => {
-            debug!(pool = %pool_handle, %association, pool_elements, "resolved");
+            debug!(pool = %pool_handle, association = association.0, pool_elements, "resolved");
         }
         Event::SubscriptionStarted {
             association,
             pool_handle,
         } => {
-            debug!(pool = %pool_handle, %association, "subscribed");
+            debug!(pool = %pool_handle, association = association.0, "subscribed");
         }
         Event::SubscriptionEnded {
             association,
             pool_handle,
             reason,
         } => {
-            debug!(pool = %pool_handle, %association, %reason, "subscription ended");
+            debug!(pool = %pool_handle, association = association.0, %reason, "subscription ended");
         }
         Event::BadMessage { .. }
         | Event::UnexpectedMessage { .. }
@@ -135,17 +137,20 @@ pub(super) fn log(event: &Event) {
 
 fn log_misbehaviour(event: &Event) {
     if let Event::BadMessage { association, error } = event {
-        warn!(%association, %error, "not an ASAP message");
+        warn!(association = association.0, %error, "not an ASAP message");
     } else if let Event::UnexpectedMessage {
         association,
         message_type,
     } = event
     {
-        warn!(%association, message_type, "unexpected message");
+        warn!(
+            association = association.0,
+            message_type, "unexpected message"
+        );
     } else if let Event::ErrorReceived { association, error } = event {
-        warn!(%association, %error, "error reported to us");
+        warn!(association = association.0, %error, "error reported to us");
     } else if let Event::LimitReached { limit, association } = event {
-        let association = association.map(|association| association.to_string());
+        let association = association.map(|association| association.0);
         warn!(%limit, association, "limit reached: somebody was refused");
     }
 }

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 /// Addresses and ports of this node.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "This node")]
-pub(crate) struct Options {
+pub(crate) struct NodeOptions {
     /// A local address to use (repeatable); without any, all of this host
     #[arg(long, value_name = "IP", env = "RSP_ADDRESS", value_delimiter = ' ')]
     pub(crate) address: Vec<IpAddr>,
@@ -18,7 +18,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PORT", env = "RSP_SCTP_PORT")]
     pub(crate) sctp_port: Option<u16>,
     #[command(flatten)]
-    pub(crate) timers: timers::Options,
+    pub(crate) timers: timers::TimerOptions,
     #[command(flatten)]
     pub(crate) life: Life,
 }

@@ -1,12 +1,12 @@
 //! `--timers`, and every timer by itself.
 
 use clap::ValueEnum;
-use rserpool_core::Timers;
+use rserpool::Timers;
 use std::time::Duration;
 
 /// Where the timers start from, and those that are set by themselves.
 #[derive(clap::Args, Clone, Debug)]
-pub(crate) struct Options {
+pub(crate) struct TimerOptions {
     /// The timers: `default` for a LAN (a silent element is gone in 2 s), `fast` (0.35 s), or
     /// `rfc` (the RFCs' own, 10 s); each can be set by itself, see --help
     #[arg(
@@ -43,7 +43,7 @@ pub(crate) enum Preset {
 
 /// Declares the options in milliseconds, and the timer that each one sets.
 macro_rules! single_timers {
-    ($($(#[$about:meta])+ $option:ident sets $timer:ident;)+) => {
+    ($($(#[$about:meta])+ $option:ident sets $($timer:ident).+;)+) => {
         #[derive(clap::Args, Clone, Debug)]
         struct Single {
             $($(#[$about])+
@@ -55,7 +55,7 @@ macro_rules! single_timers {
         impl Single {
             fn apply(&self, timers: &mut Timers) {
                 $(if let Some(duration) = self.$option {
-                    timers.$timer = duration;
+                    timers.$($timer).+ = duration;
                 })+
             }
         }
@@ -64,34 +64,38 @@ macro_rules! single_timers {
 
 single_timers! {
     /// T1: how long a handle resolution waits for its response
-    t1_enrp_request_ms sets t1_enrp_request;
+    t1_enrp_request_ms sets asap.t1_enrp_request;
     /// T2: how long a registration waits for its response
-    t2_registration_ms sets t2_registration;
+    t2_registration_ms sets asap.t2_registration;
     /// T3: how long a deregistration waits for its response
-    t3_deregistration_ms sets t3_deregistration;
+    t3_deregistration_ms sets asap.t3_deregistration;
     /// T4: how long after a registration it is renewed
-    t4_reregistration_ms sets t4_reregistration;
+    t4_reregistration_ms sets asap.t4_reregistration;
     /// T5: how long one round of the hunt for a registrar lasts
-    t5_server_hunt_ms sets t5_server_hunt;
+    t5_server_hunt_ms sets asap.t5_server_hunt;
     /// T6: the time between two announces of registrars
-    t6_server_announce_ms sets t6_server_announce;
+    t6_server_announce_ms sets asap.t6_server_announce;
     /// T7: how long an announce is valid
-    t7_enrp_outdate_ms sets t7_enrp_outdate;
+    t7_enrp_outdate_ms sets asap.t7_enrp_outdate;
     /// RETRAN-MAX: the ceiling of everything that backs off
-    retran_max_ms sets retran_max;
+    retran_max_ms sets asap.retran_max;
     /// How long a pool user answers from its cache without asking
-    stale_cache_value_ms sets stale_cache_value;
+    stale_cache_value_ms sets asap.stale_cache_value;
     /// The mean time between two keep-alives to an element
-    keep_alive_interval_ms sets keep_alive_interval;
+    keep_alive_interval_ms sets asap.keep_alive_interval;
     /// How long an element may take to answer a keep-alive
-    keep_alive_timeout_ms sets keep_alive_timeout;
+    keep_alive_timeout_ms sets asap.keep_alive_timeout;
     /// How long a registration holds unless it is renewed
-    registration_life_ms sets registration_life;
+    registration_life_ms sets asap.registration_life;
     /// The shortest time between two updates of one pool to a subscriber
-    update_coalescing_ms sets update_coalescing;
+    update_coalescing_ms sets asap.update_coalescing;
+    /// How long an element may take to accept a session before the next one is tried
+    connect_timeout_ms sets session.connect_timeout;
+    /// How long a session may be without any element before it is given up
+    give_up_after_ms sets session.give_up_after;
 }
 
-impl Options {
+impl TimerOptions {
     /// The timers that the options name.
     pub(crate) fn timers(&self) -> Timers {
         let mut timers = match self.timers {
@@ -100,11 +104,12 @@ impl Options {
             Preset::Rfc => Timers::rfc(),
         };
         self.single.apply(&mut timers);
-        timers.max_reg_attempt = self.max_reg_attempt.unwrap_or(timers.max_reg_attempt);
-        timers.max_request_retransmit = self
+        let asap = &mut timers.asap;
+        asap.max_reg_attempt = self.max_reg_attempt.unwrap_or(asap.max_reg_attempt);
+        asap.max_request_retransmit = self
             .max_request_retransmit
-            .unwrap_or(timers.max_request_retransmit);
-        timers.max_bad_pe_report = self.max_bad_pe_report.unwrap_or(timers.max_bad_pe_report);
+            .unwrap_or(asap.max_request_retransmit);
+        asap.max_bad_pe_report = self.max_bad_pe_report.unwrap_or(asap.max_bad_pe_report);
         timers
     }
 }
@@ -121,17 +126,15 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        timers: Options,
+        timers: TimerOptions,
     }
 
     #[test]
     fn single_timers_change_the_preset() {
         let line = ["rsp", "--timers", "fast", "--keep-alive-interval-ms", "77"];
         let timers = Line::parse_from(line).timers.timers();
-        let expected = Timers {
-            keep_alive_interval: Duration::from_millis(77),
-            ..Timers::fast()
-        };
+        let mut expected = Timers::fast();
+        expected.asap.keep_alive_interval = Duration::from_millis(77);
         assert_eq!(timers, expected);
         assert_eq!(Line::parse_from(["rsp"]).timers.timers(), Timers::default());
     }

@@ -12,10 +12,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// How long anything may take on a busy machine.
-pub const LONG: Duration = Duration::from_secs(30);
+pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// `rsp` with these arguments, on loopback ports of its own unless they say otherwise.
-pub fn rsp(arguments: &[&str]) -> Command {
+pub(crate) fn rsp(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rsp"));
     command.args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
@@ -27,7 +27,7 @@ pub fn rsp(arguments: &[&str]) -> Command {
 }
 
 /// A running `rsp`, killed at the end of the test if it still runs.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: Receiver<String>,
@@ -36,7 +36,7 @@ pub struct Running {
 
 impl Running {
     /// Starts it.
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = rsp(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -55,7 +55,7 @@ impl Running {
     }
 
     /// The next line of its standard output.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.stdout.recv_timeout(LONG).unwrap_or_else(|_| {
             let errors: Vec<String> = self.stderr.try_iter().collect();
             panic!("no more output; on standard error: {errors:?}")
@@ -63,7 +63,7 @@ impl Running {
     }
 
     /// The next line of its standard error that has this in it.
-    pub fn error_line_with(&self, text: &str) -> String {
+    pub(crate) fn error_line_with(&self, text: &str) -> String {
         loop {
             let line = self.stderr.recv_timeout(LONG).unwrap();
             if line.contains(text) {
@@ -73,29 +73,29 @@ impl Running {
     }
 
     /// Writes a line to its standard input.
-    pub fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// Ends its standard input.
-    pub fn end_of_input(&mut self) {
+    pub(crate) fn end_of_input(&mut self) {
         self.stdin = None;
     }
 
     /// Kills it, as `kill -9` does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Sends SIGTERM.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     }
 
     /// Waits for its end and returns its exit code.
-    pub fn exit_code(mut self) -> Option<i32> {
+    pub(crate) fn exit_code(mut self) -> Option<i32> {
         let deadline = std::time::Instant::now() + LONG;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -128,7 +128,7 @@ fn lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
 }
 
 /// A registrar of its own on loopback, and the `--registrar` that reaches it.
-pub fn registrar(more: &[&str]) -> (Running, String) {
+pub(crate) fn registrar(more: &[&str]) -> (Running, String) {
     let private = [
         "registrar",
         "--address",
