@@ -6,17 +6,18 @@
 
 #![allow(missing_docs, reason = "criterion's macros make functions without")]
 
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::scramble;
 use core::hint::black_box;
-use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, Throughput};
 use criterion::{criterion_group, criterion_main};
 use rserpool_handlespace::{Handlespace, Limits, Policies, most_used};
-use rserpool_wire::parameter::{
-    EncapsulationPorts, Policy, PoolElement, SctpTransport, TransportUse, UserTransport,
-};
-use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId, RegistrationLife};
+use rserpool_wire::parameter::{Policy, PoolElement};
+use rserpool_wire::{PoolElementId, PoolHandle, RegistrationLife};
 
 const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const POOLS: [usize; 2] = [1, 100];
@@ -78,7 +79,7 @@ impl Scope {
         Self {
             handlespace: Handlespace::new(Limits::default(), Policies::standard(), 1),
             handles: handles.collect(),
-            element: element(),
+            element: common::element(0, Policy::RoundRobin),
             policy,
             size,
             step: 0,
@@ -241,29 +242,4 @@ fn for_each(
         }
         group.finish();
     }
-}
-
-fn element() -> PoolElement {
-    let transport = SctpTransport {
-        port: 7,
-        transport_use: TransportUse::DATA_ONLY,
-        addresses: [1, 2]
-            .map(|last| IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)))
-            .to_vec(),
-    };
-    PoolElement {
-        id: PoolElementId(0),
-        home_registrar: RegistrarId::new(1),
-        registration_life: RegistrationLife::Seconds(300),
-        user_transport: UserTransport::Sctp(transport.clone()),
-        policy: Policy::RoundRobin,
-        asap_transport: Some(transport),
-        encapsulation_ports: EncapsulationPorts::default(),
-    }
-}
-
-/// A different 32-bit number for each number.
-fn scramble(number: usize) -> u32 {
-    let number = u32::try_from(number).expect("sizes are far below 2^32");
-    number.wrapping_mul(0x9e37_79b1) ^ 0x5bd1_e995
 }

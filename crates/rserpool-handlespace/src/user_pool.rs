@@ -107,9 +107,12 @@ impl UserPool {
 
     /// §4.5.3: "the active pool element with the highest priority"; the first of several.
     fn highest_priority(&self) -> usize {
-        let priority = |element: &EncodedPoolElement| match element.decode().policy {
-            Policy::Priority { priority } => Some(priority),
-            _ => None,
+        let priority = |element: &EncodedPoolElement| {
+            if let Policy::Priority { priority } = element.decode().policy {
+                Some(priority)
+            } else {
+                None
+            }
         };
         let priorities = self.pool_elements.iter().map(priority).enumerate();
         let best = priorities.rev().max_by_key(|&(_, priority)| priority);

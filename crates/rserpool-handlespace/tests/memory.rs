@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{element, handle, id};
+use common::{element, handle, id, scramble};
 use rserpool_handlespace::{Handlespace, Limits, Policies, most_used};
 use rserpool_wire::parameter::Policy;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -40,16 +40,13 @@ fn policies(value: u32) -> [Policy; 10] {
     ]
 }
 
-fn scramble(number: usize) -> u32 {
-    u32::try_from(number).unwrap().wrapping_mul(0x9e37_79b1) ^ 0x5bd1_e995
-}
-
 fn full(policy: usize, size: usize) -> Handlespace<Data> {
     let mut handlespace = Handlespace::new(Limits::default(), Policies::standard(), 1);
     for number in 0..size {
         let value = scramble(number);
         let element = element(value, policies(value)[policy].clone());
-        handlespace.register(&handle(), &element, [0; 2]).unwrap();
+        let registered = handlespace.register(&handle(), &element, [0; 2]);
+        registered.expect("there is room");
     }
     handlespace
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{element, handlespace, id, registrar};
+use common::{element, handlespace, id, registrar, scramble};
 use rserpool_handlespace::Handlespace;
 use rserpool_wire::parameter::{PeChecksum, Policy, PoolElement};
 use rserpool_wire::{PoolHandle, RegistrarId};
@@ -23,12 +23,7 @@ fn from_scratch(handlespace: &Handlespace<()>, owner: RegistrarId) -> PeChecksum
         sum += u32::from(u16::from_be_bytes([word[0], word[1]]));
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    PeChecksum(!u16::try_from(sum).unwrap())
-}
-
-/// Some 32-bit number, each time the same for the same input.
-fn scramble(number: u32) -> u32 {
-    number.wrapping_mul(0x9e37_79b1) ^ 0x5bd1_e995
+    PeChecksum(!u16::try_from(sum).expect("folded"))
 }
 
 #[test]
@@ -58,7 +53,7 @@ fn it_equals_rfc_1071_at_any_count() {
     let mut count = 0;
     for goal in [1, 100, 20_000, 50_000] {
         while count < goal {
-            let handle = PoolHandle::new(&vec![b'x'; (count % 40) as usize]);
+            let handle = PoolHandle::new(&vec![b'x'; count % 40]);
             let element = element(scramble(count), Policy::RoundRobin);
             handlespace.register(&handle, &element, ()).unwrap();
             count += 1;
@@ -71,7 +66,7 @@ fn it_equals_rfc_1071_at_any_count() {
 #[test]
 fn it_follows_additions_moves_and_removals() {
     let mut handlespace = handlespace();
-    for step in 0..20_000_u32 {
+    for step in 0..20_000 {
         let random = scramble(step);
         let handle = PoolHandle::new(&vec![b'x'; (random % 7) as usize]);
         let number = random >> 8 & 0xff;

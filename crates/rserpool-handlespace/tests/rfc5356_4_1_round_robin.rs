@@ -6,7 +6,7 @@ use common::{OnePool, handle, id, resolution};
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64;
 use rserpool_handlespace::UserPool;
-use rserpool_wire::parameter::{Policy, PolicyType};
+use rserpool_wire::parameter::{EncodedPoolElement, Policy, PolicyType};
 
 const RR: Policy = Policy::RoundRobin;
 
@@ -112,6 +112,6 @@ fn section_4_1_3_a_newer_list_is_used_from_its_beginning() {
     user.replace(&resolution([RR, RR, RR]));
     assert_eq!(user.len(), 3);
     assert_eq!(user.select(&mut random), Some(id(1)));
-    assert_eq!(user.element(id(3)).map(|element| element.id()), Some(id(3)));
+    assert_eq!(user.element(id(3)).map(EncodedPoolElement::id), Some(id(3)));
     assert!(user.element(id(4)).is_none());
 }

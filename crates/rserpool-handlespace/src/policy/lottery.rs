@@ -3,6 +3,7 @@
 use super::{MemberSelection, random_below};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::hint::select_unpredictable;
 use rand_core::Rng;
 use rserpool_wire::parameter::Policy;
 
@@ -124,9 +125,9 @@ impl Urn {
         while step > 0 {
             if let Some(&sum) = self.sums.get(place + step - 1) {
                 // Either way is as likely, so that a branch would be mispredicted half the time.
-                let is_beyond = usize::from(sum <= rest);
-                rest -= sum * is_beyond as u64;
-                place += step * is_beyond;
+                let is_beyond = sum <= rest;
+                rest = select_unpredictable(is_beyond, rest.wrapping_sub(sum), rest);
+                place = select_unpredictable(is_beyond, place + step, place);
             }
             step /= 2;
         }

@@ -27,10 +27,11 @@ pub(super) fn new() -> Box<dyn MemberSelection> {
 
 /// In descending order of load. A parameter of another length says nothing about a load: last.
 fn key(policy: &Policy) -> u64 {
-    if let Policy::Other { data, .. } = policy {
-        if let Ok(load) = <[u8; 4]>::try_from(&data[..]) {
-            return u64::from(!u32::from_be_bytes(load));
-        }
+    let Policy::Other { data, .. } = policy else {
+        return u64::MAX;
+    };
+    match <[u8; 4]>::try_from(&data[..]) {
+        Ok(load) => u64::from(!u32::from_be_bytes(load)),
+        Err(_) => u64::MAX,
     }
-    u64::MAX
 }

@@ -24,7 +24,7 @@ pub(crate) fn id(number: u32) -> PoolElementId {
 }
 
 pub(crate) fn registrar(number: u32) -> RegistrarId {
-    RegistrarId::new(number).unwrap()
+    RegistrarId::new(number).expect("0 names no registrar")
 }
 
 pub(crate) fn sctp(transport_use: TransportUse) -> SctpTransport {
@@ -67,13 +67,16 @@ impl OnePool {
     pub(crate) fn register(&mut self, number: u32, policy: Policy) -> ElementKey {
         self.0
             .register(&handle(), &element(number, policy), ())
-            .unwrap()
+            .expect("it fits into the pool")
             .key
     }
 
     pub(crate) fn deregister(&mut self, number: u32) {
-        let key = self.0.find(&handle(), id(number)).unwrap();
-        self.0.deregister(key).unwrap();
+        let key = self
+            .0
+            .find(&handle(), id(number))
+            .expect("it is registered");
+        self.0.deregister(key).expect("it is registered");
     }
 
     /// The numbers that a resolution lists.
@@ -122,4 +125,10 @@ pub(crate) fn chi_square(counts: &[u64], shares: &[f64]) -> f64 {
         (count as f64 - expected).powi(2) / expected
     };
     counts.iter().zip(shares).map(term).sum()
+}
+
+/// A 32-bit number for each number, different ones for different ones, in no order.
+pub(crate) fn scramble(number: usize) -> u32 {
+    let number = u32::try_from(number).expect("tests are far below 2^32");
+    number.wrapping_mul(0x9e37_79b1) ^ 0x5bd1_e995
 }
