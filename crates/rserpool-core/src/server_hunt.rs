@@ -8,6 +8,7 @@ use crate::{ASAP_PORT, RegistrarAddress, Timers, Timestamp, Transport};
 use rand_core::Rng;
 use rserpool_wire::RegistrarId;
 use rserpool_wire::asap::ServerAnnounce;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -65,7 +66,7 @@ struct Known {
     registrar: Option<RegistrarId>,
     /// When T7-ENRPoutdate expires; `None`: static.
     outdated_at: Option<Timestamp>,
-    /// In which round an attempt was last made.
+    /// In which round of the hunt an attempt was last made; 0: in none.
     tried_in: u32,
     attempting: bool,
     /// When an attempt was last stopped.
@@ -138,6 +139,10 @@ impl ServerHunt {
         self.limit = limit.min(ATTEMPTS_MAX);
         if self.state == State::Idle {
             self.rounds_failed = 0;
+            self.round = 0;
+            for known in &mut self.known {
+                known.tried_in = 0;
+            }
             self.start_round(now, rng);
         }
     }
@@ -404,11 +409,13 @@ impl ServerHunt {
         self.known.push(known);
     }
 
-    /// T7-ENRPoutdate; longer where many registrars take turns: each announces itself only every
-    /// (N+1)*T6.
+    /// T7-ENRPoutdate; longer where many registrars take turns: of N, each announces itself only
+    /// every N*T6, and may be missed twice.
     fn announce_validity(&self) -> Duration {
-        let registrars = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-        let turn = self.timers.t6.saturating_mul(registrars.saturating_add(1));
+        let registrars = self.known.iter().filter_map(|known| known.registrar);
+        let registrars: BTreeSet<_> = registrars.collect();
+        let count = u32::try_from(registrars.len()).unwrap_or(u32::MAX);
+        let turn = self.timers.t6.saturating_mul(count);
         self.timers.t7.max(turn.saturating_mul(3))
     }
 

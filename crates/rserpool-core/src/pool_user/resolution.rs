@@ -8,10 +8,14 @@ use crate::Timestamp;
 use rserpool_wire::PoolHandle;
 use rserpool_wire::asap::{HandleResolution, HandleResolutionResponse, Resolution};
 use rserpool_wire::parameter::{ErrorCause, OperationError};
+use std::time::Duration;
 
 /// How many pool elements are asked for when one is to be selected: enough to fail over some
 /// times without asking again.
 const ITEMS_TO_SELECT_FROM: u32 = 16;
+
+/// No wait is shorter, whatever the configured timers: an empty wait would be a busy loop.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A handle resolution that waits for its response.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -164,11 +168,19 @@ impl PoolUser {
         }
     }
 
+    /// Not beyond the end of the query, however often it is sent.
     fn start_t1(&mut self, pool_handle: PoolHandle) {
         let t1 = self.config.timers.t1_enrp_request;
-        let deadline = self.now + t1.max(std::time::Duration::from_millis(1));
-        self.timers
-            .start(Timer::T1EnrpRequest(pool_handle), deadline);
+        let end = self
+            .queries
+            .get(&pool_handle)
+            .map(|query| query.gives_up_at);
+        let deadline = self.now + t1;
+        let deadline = end.map_or(deadline, |end| end.min(deadline));
+        self.timers.start(
+            Timer::T1EnrpRequest(pool_handle),
+            deadline.max(self.now + SHORTEST),
+        );
     }
 
     /// T1-ENRPrequest ran out (RFC 5352 §3.7.2): "the ASAP Endpoint should re-send the original

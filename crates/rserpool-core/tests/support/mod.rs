@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of this")]
 #![allow(unreachable_pub, reason = "a module of several test crates")]
 
-use rserpool_core::registrar::{self, Destination, Output};
+use rserpool_core::registrar::{self, Destination, Output, RemovalReason};
 use rserpool_core::{
     AssociationId, Machine, PeerAddress, Registrar, RegistrarAddress, Timestamp, Transport,
 };
@@ -234,6 +234,16 @@ pub fn resolved(outputs: &[Output]) -> Vec<PoolElement> {
     let resolution = response.result.as_ref().unwrap();
     let elements = resolution.pool_elements.iter();
     elements.map(EncodedPoolElement::decode).collect()
+}
+
+/// A pool element of the pool `echo` was removed.
+pub fn removed(id: u32, reason: RemovalReason, pool_removed: bool) -> Output {
+    Output::Event(registrar::Event::PoolElementRemoved {
+        pool_handle: echo(),
+        pool_element: PoolElementId(id),
+        reason,
+        pool_removed,
+    })
 }
 
 /// The identifiers of all pool elements.
