@@ -26,7 +26,11 @@ use std::process::ExitCode;
 /// another one when it fails.
 #[derive(Parser, Debug)]
 #[command(name = "rsp", version, max_term_width = 100, after_help = EXAMPLES)]
-#[command(infer_subcommands = true, arg_required_else_help = true)]
+#[command(
+    infer_subcommands = true,
+    arg_required_else_help = true,
+    args_override_self = true
+)]
 struct Arguments {
     #[command(flatten)]
     logging: logging::LogOptions,

@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// How long to look for a registrar before giving up
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     register_timeout_ms: u64,
+    /// How long sessions may take to end by themselves once it has left its pool
+    #[arg(long, value_name = "MS", default_value_t = 5_000)]
+    drain_ms: u64,
     /// table or json
     #[arg(
         long,
@@ -57,9 +60,6 @@ Examples:
   rsp serve echo --policy wrr:3 --registrar 10.0.0.1
   rsp serve daytime --pool clock --id 0x1a2b3c4d
   rsp connect echo                              use it";
-
-/// How long sessions may take to end after the pool element has left its pool.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let mut signals = Signals::listen()?;
@@ -104,7 +104,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         })?;
     }
     // Users have had the change by now; those that are still here get a moment to go.
-    let _ = tokio::time::timeout(DRAIN_MAX, async {
+    let drain = Duration::from_millis(arguments.drain_ms);
+    let _ = tokio::time::timeout(drain, async {
         while sessions.join_next().await.is_some() {}
     })
     .await;

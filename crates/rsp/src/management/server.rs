@@ -136,7 +136,7 @@ mod tests {
             "127.0.0.1",
             "127.0.0.1:3880",
             "[::1]:3880",
-            "::1",
+            "[::1]",
             "localhost:1",
         ] {
             assert!(is_local_host(host), "{host}");

@@ -55,6 +55,8 @@ const ELEMENTS_PER_POOL: usize = 2;
 const USERS_PER_POOL: usize = 3;
 /// The time between a user's answer and its next request.
 const EVERY_MS: &str = "5";
+/// How long a stopped element still serves its users, who go to another one after that.
+const DRAIN_MS: &str = "100";
 /// How long everything may take to start, on a busy machine.
 const START_MAX: Duration = Duration::from_secs(20);
 /// A session that was not answered for this long at the end is lost.
@@ -230,6 +232,8 @@ impl Demo {
             policy,
             "--address",
             "127.0.0.1",
+            "--drain-ms",
+            DRAIN_MS,
         ];
         self.start_client(Role::Element(index), &arguments)
     }
