@@ -63,44 +63,53 @@ criterion_group! {
 }
 criterion_main!(benches);
 
+/// What is measured.
+#[derive(Clone, Copy)]
+struct Setting {
+    policy: fn(u32) -> Policy,
+    pools: usize,
+    /// Pool elements in all pools together.
+    size: usize,
+}
+
 /// A handlespace, and what is needed to fill it.
 struct Scope {
+    setting: Setting,
     handlespace: Handlespace<u64>,
     handles: Vec<PoolHandle>,
     element: PoolElement,
-    policy: fn(u32) -> Policy,
-    size: usize,
     step: usize,
 }
 
 impl Scope {
-    fn empty(policy: fn(u32) -> Policy, pools: usize, size: usize) -> Self {
-        let handles = (0..pools).map(|pool| PoolHandle::from(&*format!("pool number {pool}")));
+    fn empty(setting: Setting) -> Self {
+        let handles = 0..setting.pools;
         Self {
+            setting,
             handlespace: Handlespace::new(Limits::default(), Policies::standard(), 1),
-            handles: handles.collect(),
+            handles: handles
+                .map(|pool| PoolHandle::from(&*format!("pool number {pool}")))
+                .collect(),
             element: common::element(0, Policy::RoundRobin),
-            policy,
-            size,
             step: 0,
         }
     }
 
-    fn full(policy: fn(u32) -> Policy, pools: usize, size: usize) -> Self {
-        let mut scope = Self::empty(policy, pools, size);
+    fn full(setting: Setting) -> Self {
+        let mut scope = Self::empty(setting);
         scope.fill();
         scope
     }
 
     fn fill(&mut self) {
-        for number in 0..self.size {
+        for number in 0..self.setting.size {
             self.register(number, scramble(number));
         }
     }
 
     fn register(&mut self, number: usize, value: u32) {
         self.element.id = PoolElementId(scramble(number));
-        self.element.policy = (self.policy)(value);
+        self.element.policy = (self.setting.policy)(value);
         let handle = &self.handles[number % self.handles.len()];
         let registered = self.handlespace.register(handle, &self.element, 0);
         black_box(registered).expect("there is room, and nothing is inconsistent");
@@ -109,11 +118,11 @@ impl Scope {
     /// Walks through all pool elements in an order that no cache foresees.
     fn next(&mut self) -> usize {
         self.step = self.step.wrapping_add(7_368_787);
-        self.step % self.size
+        self.step % self.setting.size
     }
 
     fn clear(&mut self) {
-        for number in 0..self.size {
+        for number in 0..self.setting.size {
             let handle = &self.handles[number % self.handles.len()];
             let key = self
                 .handlespace
@@ -125,119 +134,88 @@ impl Scope {
 
 /// Into an empty handlespace, until it is full.
 fn register(criterion: &mut Criterion) {
-    for_each(criterion, "register", |group, name, policy, pools, size| {
-        group.throughput(Throughput::Elements(size as u64));
-        group.bench_function(name, |bencher| {
-            bencher.iter_batched(
-                || Scope::empty(policy, pools, size),
-                |mut scope| {
-                    scope.fill();
-                    scope
-                },
-                BatchSize::PerIteration,
-            );
-        });
-    });
+    all_elements(criterion, "register", Scope::empty, Scope::fill);
 }
 
 /// From a full handlespace, until it is empty.
 fn deregister(criterion: &mut Criterion) {
-    for_each(
-        criterion,
-        "deregister",
-        |group, name, policy, pools, size| {
-            group.throughput(Throughput::Elements(size as u64));
-            group.bench_function(name, |bencher| {
-                bencher.iter_batched(
-                    || Scope::full(policy, pools, size),
-                    |mut scope| {
-                        scope.clear();
-                        scope
-                    },
-                    BatchSize::PerIteration,
-                );
-            });
-        },
-    );
+    all_elements(criterion, "deregister", Scope::full, Scope::clear);
 }
 
 /// The very same registration again.
 fn reregister_unchanged(criterion: &mut Criterion) {
-    for_each(
-        criterion,
-        "reregister unchanged",
-        |group, name, policy, pools, size| {
-            let mut scope = Scope::full(policy, pools, size);
-            group.throughput(Throughput::Elements(1));
-            group.bench_function(name, |bencher| {
-                bencher.iter(|| {
-                    let number = scope.next();
-                    scope.register(number, scramble(number));
-                });
-            });
-        },
-    );
+    one_element(criterion, "reregister unchanged", |scope| {
+        let number = scope.next();
+        scope.register(number, scramble(number));
+    });
 }
 
-/// With other policy values, or another registration life where the policy has none.
+/// With other policy values and another registration life (not every policy has values).
 fn reregister_changed(criterion: &mut Criterion) {
-    for_each(
-        criterion,
-        "reregister changed",
-        |group, name, policy, pools, size| {
-            let mut scope = Scope::full(policy, pools, size);
-            let mut life = 0;
-            group.throughput(Throughput::Elements(1));
-            group.bench_function(name, |bencher| {
-                bencher.iter(|| {
-                    life += 1;
-                    scope.element.registration_life = RegistrationLife::Seconds(life & 0xffff);
-                    let number = scope.next();
-                    scope.register(number, scramble(number).wrapping_add(life));
-                });
-            });
-        },
-    );
+    let mut life = 0;
+    one_element(criterion, "reregister changed", |scope| {
+        life = (life + 1) % 50_000;
+        scope.element.registration_life = RegistrationLife::Seconds(life);
+        let number = scope.next();
+        scope.register(number, scramble(number).wrapping_add(life));
+    });
 }
 
 /// A whole resolution, as a response carries it, made and dropped.
 fn resolve(criterion: &mut Criterion) {
     for items in ITEMS {
-        for_each(
-            criterion,
-            &format!("resolve {items}"),
-            |group, name, policy, pools, size| {
-                let mut scope = Scope::full(policy, pools, size);
-                let mut pool = 0;
-                group.throughput(Throughput::Elements(1));
-                group.bench_function(name, |bencher| {
-                    bencher.iter(|| {
-                        pool = if pool + 1 == pools { 0 } else { pool + 1 };
-                        black_box(scope.handlespace.resolve(&scope.handles[pool], items))
-                    });
-                });
-            },
-        );
+        one_element(criterion, &format!("resolve {items}"), |scope| {
+            scope.step = (scope.step + 1) % scope.handles.len();
+            let resolved = scope.handlespace.resolve(&scope.handles[scope.step], items);
+            black_box(resolved).expect("there is something to select");
+        });
     }
+}
+
+/// Times a pass over all pool elements of a handlespace that is made for it.
+fn all_elements(
+    criterion: &mut Criterion,
+    operation: &str,
+    new: fn(Setting) -> Scope,
+    pass: fn(&mut Scope),
+) {
+    for_each(criterion, operation, |group, name, setting| {
+        group.throughput(Throughput::Elements(setting.size as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched_ref(|| new(setting), pass, BatchSize::PerIteration);
+        });
+    });
+}
+
+/// Times an operation on one pool element, or one pool, of a full handlespace.
+fn one_element(criterion: &mut Criterion, operation: &str, mut step: impl FnMut(&mut Scope)) {
+    for_each(criterion, operation, |group, name, setting| {
+        let mut scope = None;
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(name, |bencher| {
+            // Not before it is known that this one is wanted.
+            let scope = scope.get_or_insert_with(|| Scope::full(setting));
+            bencher.iter(|| step(scope));
+        });
+    });
 }
 
 fn for_each(
     criterion: &mut Criterion,
     operation: &str,
-    mut bench: impl FnMut(&mut BenchmarkGroup<'_, WallTime>, &str, fn(u32) -> Policy, usize, usize),
+    mut bench: impl FnMut(&mut BenchmarkGroup<'_, WallTime>, &str, Setting),
 ) {
     for (policy_name, policy) in POLICIES {
         let mut group = criterion.benchmark_group(format!("{operation}/{policy_name}"));
         group.sampling_mode(SamplingMode::Flat);
         for pools in POOLS {
             for size in SIZES {
-                bench(
-                    &mut group,
-                    &format!("{pools} x {}", size / pools),
+                let setting = Setting {
                     policy,
                     pools,
                     size,
-                );
+                };
+                bench(&mut group, &format!("{pools} x {}", size / pools), setting);
             }
         }
         group.finish();

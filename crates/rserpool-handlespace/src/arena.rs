@@ -140,3 +140,40 @@ impl<V> core::ops::IndexMut<u32> for Arena<V> {
             .expect("an index names occupied places only")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_that_was_left_last_is_used_first_with_another_key() {
+        let mut arena = Arena::new();
+        let [a, b, c] = ['a', 'b', 'c'].map(|value| arena.insert(value));
+        assert_eq!(
+            (arena.remove(a.index), arena.remove(b.index)),
+            (Some('a'), Some('b'))
+        );
+        assert_eq!(arena.remove(b.index), None);
+        let d = arena.insert('d');
+        assert_eq!((d.index, d.generation), (b.index, b.generation + 1));
+        assert!(arena.holds(c) && arena.holds(d) && !arena.holds(a) && !arena.holds(b));
+        assert_eq!(
+            (arena.len(), arena.get(c.index), arena.get(a.index)),
+            (2, Some(&'c'), None)
+        );
+        assert_eq!(arena.insert('e').index, a.index);
+        assert_eq!(arena.insert('f').index, 3);
+    }
+
+    #[test]
+    fn a_place_whose_generations_are_used_up_is_not_used_again() {
+        let mut arena = Arena::new();
+        arena.insert('a');
+        arena.places[0].generation = u32::MAX;
+        let last = arena.key(0);
+        assert_eq!(arena.remove(0), Some('a'));
+        assert!(!arena.holds(last));
+        assert_eq!(arena.insert('b').index, 1);
+        assert!(!arena.holds(last));
+    }
+}

@@ -21,6 +21,7 @@ mod keyed_hash;
 mod limits;
 mod policy;
 mod pool;
+mod registration;
 mod user_pool;
 
 pub use arena::ElementKey;
