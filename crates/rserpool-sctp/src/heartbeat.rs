@@ -14,8 +14,16 @@ use crate::time::Timestamp;
 
 /// The Heartbeat Info parameter, RFC 9260 §3.3.5.
 const HEARTBEAT_INFO: u16 = 1;
-/// HEARTBEATs of one probe: unanswered, the peer is lost after three RTOs.
-const PROBE_HEARTBEATS: u32 = 3;
+/// Unanswered, a probe is repeated after each RTO; after so many the peer is lost.
+const PROBE_RTOS: u32 = 3;
+/// And it is repeated this long after its start, where that is sooner: a process that dies does
+/// not close all its sockets at one time, and a HEARTBEAT that comes in between is swallowed
+/// where the next one is answered by ICMP.
+const PROBE_REPEATS: [Duration; 3] = [
+    Duration::from_millis(2),
+    Duration::from_millis(10),
+    Duration::from_millis(50),
+];
 /// Probes of one association are at least this far apart: the hints that cause them may come
 /// from anybody.
 const PROBE_PAUSE: Duration = Duration::from_secs(1);
@@ -147,14 +155,14 @@ impl Heartbeat {
             due: now,
             probe: false,
         });
-        let (limit, wait) = if series.probe {
-            (PROBE_HEARTBEATS, rto)
+        let wait = if series.probe {
+            probe_wait(series.sent, rto)
         } else {
-            (limit, timers.backed_off(rto, series.sent))
+            (series.sent < limit).then(|| timers.backed_off(rto, series.sent))
         };
-        if series.sent >= limit {
+        let Some(wait) = wait else {
             return Due::Lost;
-        }
+        };
         if series.sent == 0 {
             self.interval = jittered(timers.heartbeat_interval, random);
         }
@@ -180,6 +188,16 @@ impl RoundTrip {
         self.smoothed = Some((smoothed, variation));
         self.rto = (smoothed + variation * 4).clamp(timers.rto_min, timers.rto_max);
     }
+}
+
+/// `sent` HEARTBEATs of a probe have gone unanswered: how long to wait for an answer to the next;
+/// `None` when there is no next.
+fn probe_wait(sent: u32, rto: Duration) -> Option<Duration> {
+    let sooner = PROBE_REPEATS.into_iter().filter(|repeat| *repeat < rto);
+    let rtos = (1..=PROBE_RTOS).map(|count| rto * count);
+    let mut ends = std::iter::once(Duration::ZERO).chain(sooner).chain(rtos);
+    let start = ends.nth(usize::try_from(sent).ok()?)?;
+    ends.next().map(|end| end - start)
 }
 
 /// Between half of `interval` and all of it.
@@ -250,7 +268,7 @@ mod tests {
         let mut heartbeat = heartbeat();
         assert!(heartbeat.start_probe(at(10)));
         assert!(!heartbeat.start_probe(at(20)), "one a second");
-        for millis in [10, 110, 210] {
+        for millis in [10, 12, 20, 60, 110, 210] {
             assert!(matches!(
                 heartbeat.on_deadline(at(millis), &timers, 0),
                 Due::Ask(_)
