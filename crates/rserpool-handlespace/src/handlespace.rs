@@ -23,7 +23,7 @@ use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId, RegistrationLife};
 /// `T` is what the owner of the handlespace keeps with each pool element.
 ///
 /// Registering, finding, selecting and removing take O(log n) time at most; an unchanged
-/// re-registration allocates nothing. In debug builds every change of a handlespace of up to 64
+/// re-registration allocates nothing. In debug builds every change of a handlespace of up to 32
 /// pool elements ends in [`check_invariants`](Self::check_invariants).
 pub struct Handlespace<T> {
     pub(crate) limits: Limits,

@@ -7,7 +7,7 @@ use alloc::collections::BTreeMap;
 use rserpool_wire::parameter::Policy;
 
 /// Larger handlespaces are not checked by themselves: the work for n changes would be n².
-const CHECKED_ELEMENTS_MAX: usize = 64;
+const CHECKED_ELEMENTS_MAX: usize = 32;
 
 impl<T> Handlespace<T> {
     /// Panics if an index is not what it would be if it were built from scratch. Takes time in

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use rand_core::Rng;
 use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::Resolution;
-use rserpool_wire::parameter::{EncodedPoolElement, Policy};
+use rserpool_wire::parameter::{EncodedPoolElement, Policy, PolicyType};
 
 /// The pool elements that a pool user got from a registrar, and which to take next.
 #[derive(Clone, Debug)]
 pub struct UserPool {
+    policy_type: PolicyType,
     rule: UserRule,
     /// In the registrar's order.
     pool_elements: Vec<EncodedPoolElement>,
@@ -27,14 +28,21 @@ impl UserPool {
     /// A resolution of a policy of one's own.
     pub fn with_rule(resolution: &Resolution, rule: UserRule) -> Self {
         Self {
+            policy_type: resolution.policy.policy_type(),
             rule,
             pool_elements: resolution.pool_elements.clone(),
             turn: 0,
         }
     }
 
-    /// A newer resolution of the same pool takes the place of this one.
+    /// A newer resolution of the same pool takes the place of this one. If the pool was created
+    /// anew with another policy, it is used as that policy says.
     pub fn replace(&mut self, resolution: &Resolution) {
+        let policy_type = resolution.policy.policy_type();
+        if policy_type != self.policy_type {
+            self.policy_type = policy_type;
+            self.rule = user_rule(policy_type);
+        }
         self.pool_elements.clone_from(&resolution.pool_elements);
         self.turn = 0;
     }

@@ -70,3 +70,14 @@ fn section_5_1_3_the_pool_user_follows_the_order_and_the_others_are_backups() {
     }
     assert_eq!(user.select(&mut random), None);
 }
+
+#[test]
+fn section_5_1_3_a_newer_list_is_used_as_its_policy_says() {
+    let mut user = UserPool::new(&resolution([Policy::RoundRobin, Policy::RoundRobin]));
+    let mut random = Pcg64::seed_from_u64(1);
+    user.replace(&resolution([9, 7].map(lu)));
+    assert_eq!(
+        [1, 2, 3].map(|_| user.select(&mut random)),
+        [Some(id(1)); 3]
+    );
+}
