@@ -7,6 +7,7 @@ use rserpool_net::{
     Incoming, Inlet, OpenFailed, Opened, Outlet, PoolUserClient, PoolUserNode, Received, Sink,
     inlet,
 };
+use rserpool_sctp::DownReason;
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -279,14 +280,13 @@ impl Supervisor {
                 reason = closed => reason,
                 () = self.sink.closed() => return outlet.close(),
             };
-            // Closed in good order, it is reachable; it only does not want to be used.
-            if !matches!(reason, Ok(rserpool_sctp::DownReason::Closed)) {
+            if matches!(reason, Ok(DownReason::Closed)) {
+                // Closed in good order, it is reachable; it only does not want to be used.
+                sleep(SHORT_LIVED.saturating_sub(opened_at.elapsed())).await;
+            } else {
                 self.client
                     .report_unreachable(self.pool_handle.clone(), id)
                     .await;
-            }
-            if opened_at.elapsed() < SHORT_LIVED {
-                sleep(SHORT_LIVED).await;
             }
             let found = tokio::select! {
                 found = self.open_until_given_up() => found,

@@ -1,0 +1,45 @@
+//! A pool user of the echo pool: `cargo run --example echo_user [REGISTRAR …]`.
+//!
+//! Sends each line of standard input and prints the answer. When the pool element dies, the next
+//! one answers.
+
+use rserpool::{Multicast, PoolUser, RegistrarAddress, SessionEvent};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let registrars = std::env::args().skip(1).map(|at| at.parse());
+    let registrars: Vec<RegistrarAddress> = registrars.collect::<Result<_, _>>()?;
+    let multicast = if registrars.is_empty() {
+        Multicast::default()
+    } else {
+        Multicast::off()
+    };
+    let user = PoolUser::builder()
+        .registrars(registrars)
+        .multicast(multicast)
+        .start()
+        .await?;
+    let mut session = user.connect("echo").await?;
+    println!("connected to pool element {}", session.element().id);
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        if line.is_empty() {
+            continue;
+        }
+        session.send(line.as_str()).await?;
+        loop {
+            match session.recv().await? {
+                SessionEvent::Message(received) => {
+                    println!("{}", String::from_utf8_lossy(&received.data));
+                    break;
+                }
+                SessionEvent::Failover { from, to, gap } => {
+                    println!("failover from pool element {from} to {to} in {gap:?}");
+                    session.send(line.as_str()).await?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
