@@ -73,9 +73,7 @@ impl Unrecognized {
         match Action::of_parameter(parameter.kind) {
             Action::Skip => Ok(()),
             Action::SkipAndReport => {
-                self.report(ErrorCause::UnrecognizedParameter(ErrorCause::information(
-                    parameter.octets(),
-                )));
+                self.report(parameter);
                 Ok(())
             }
             Action::Discard | Action::DiscardAndReport => {
@@ -106,9 +104,10 @@ impl Unrecognized {
         self.causes
     }
 
-    fn report(&mut self, cause: ErrorCause) {
+    fn report(&mut self, parameter: &Parameter<'_>) {
         if self.causes.len() < ERROR_CAUSES_MAX {
-            self.causes.push(cause);
+            let octets = ErrorCause::information(parameter.octets());
+            self.causes.push(ErrorCause::UnrecognizedParameter(octets));
         }
     }
 }
