@@ -234,21 +234,18 @@ impl ServerHunt {
 
     /// T5, T7 or a pause ran out.
     pub(crate) fn handle_timeout(&mut self, now: Timestamp, rng: &mut impl Rng) {
+        let round_ends = matches!(self.state, State::Attempting { until } if until <= now);
+        if round_ends {
+            self.end_round(now);
+        }
         self.known.retain(|known| {
             known.attempting
                 || known
                     .outdated_at
                     .is_none_or(|outdated_at| outdated_at > now)
         });
-        match self.state {
-            State::Attempting { until } if until <= now => {
-                self.stop_attempts(now);
-                self.rounds_failed = self.rounds_failed.saturating_add(1);
-                self.double_t5();
-                self.start_round(now, rng);
-            }
-            State::Pausing { until } if until <= now => self.start_round(now, rng),
-            State::Idle | State::Listening | State::Attempting { .. } | State::Pausing { .. } => {}
+        if round_ends || matches!(self.state, State::Pausing { until } if until <= now) {
+            self.start_round(now, rng);
         }
     }
 
@@ -300,6 +297,17 @@ impl ServerHunt {
         let until = now + t5.max(SHORTEST);
         self.state = State::Attempting { until };
         self.attempt_more(now, rng);
+    }
+
+    /// T5 ran out. Whoever did not answer in this round is no better than the registrar that has
+    /// failed before it: in the next one, that has its turn again.
+    fn end_round(&mut self, now: Timestamp) {
+        self.stop_attempts(now);
+        for known in &mut self.known {
+            known.suspect = false;
+        }
+        self.rounds_failed = self.rounds_failed.saturating_add(1);
+        self.double_t5();
     }
 
     /// Keeps up to `limit` attempts running with registrars that were not tried in this round;
