@@ -30,6 +30,9 @@ impl Registrar {
         if self.shutting_down {
             return self.close(association, CloseReason::ShuttingDown);
         }
+        if self.associations.contains_key(&association) {
+            return;
+        }
         if self.associations.len() >= self.config.limits.associations_max {
             self.count_limit(Limit::Associations, Some(association));
             return self.close(association, CloseReason::TooManyAssociations);
@@ -39,13 +42,14 @@ impl Registrar {
             peer: peer.clone(),
         };
         self.emit(event);
-        self.associations.entry(association).or_insert(Association {
+        let up = Association {
             peer,
             pool_elements: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
             reports: RateLimit::default(),
             errors: RateLimit::default(),
-        });
+        };
+        self.associations.insert(association, up);
     }
 
     /// The pool elements registered over it are gone at once: nobody resolves to them any more.
