@@ -14,7 +14,8 @@
 //! └───────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! TCP transports are written before SCTP transports: rsplib reads them in no other order.
+//! TCP transports are written before SCTP transports: rsplib reads them in no other order. So are
+//! they listed, in whatever order they came.
 
 use crate::RegistrarId;
 use crate::error::Fault;
@@ -35,7 +36,7 @@ pub struct ServerAnnounce {
     /// The registrar.
     pub registrar: RegistrarId,
     /// Where it speaks ASAP; none means SCTP at the sender's address and port 3863 (§3.6). The
-    /// first [`ANNOUNCED_TRANSPORTS_MAX`] are sent and read.
+    /// first [`ANNOUNCED_TRANSPORTS_MAX`] are sent and read, TCP before SCTP.
     pub transports: Vec<AnnouncedTransport>,
     /// The UDP port of the SCTP transports (`user`) where it is not 9899.
     pub encapsulation_ports: EncapsulationPorts,
@@ -79,6 +80,7 @@ impl ServerAnnounce {
                 _ => unrecognized.parameter(&parameter)?,
             }
         }
+        transports.sort_by_key(|transport| matches!(transport, AnnouncedTransport::Sctp(_)));
         Ok(Self {
             registrar,
             transports,
@@ -180,11 +182,12 @@ mod tests {
         asap_both_ways(&digits, announce);
     }
 
-    /// Read in any order, written with TCP first, which is the one order rsplib reads.
+    /// Read in any order, listed and written with TCP first.
     #[test]
-    fn tcp_is_written_first() {
+    fn tcp_comes_first() {
+        let tcp_first = message(vec![tcp_transport(), sctp_transport()], 0);
+        asap_reads(&["0a000048 98d3fe06", SCTP, TCP].concat(), tcp_first);
         let announce = message(vec![sctp_transport(), tcp_transport()], 0);
-        asap_reads(&["0a000048 98d3fe06", SCTP, TCP].concat(), announce.clone());
         let octets = hex(&["0a000048 98d3fe06", TCP, SCTP].concat());
         assert_eq!(asap::Message::from(announce).encode(), octets);
     }
