@@ -5,18 +5,14 @@
 
 mod common;
 
+use common::process::Process;
 use common::{
     ask, element, element_count, loopback, registrar, sctp, serve_echo, soon, until_count, user,
 };
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rserpool::{
     NetworkEvent, NodeEvent, PoolElementId, Registrar, RegistrarAddress, SessionEvent, Timers,
 };
-use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
 
 /// Timers with which nothing is noticed by silence: what is noticed anyway, the kernel told.
 fn patient() -> Timers {
@@ -29,59 +25,6 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 const REGISTRAR: &str = "RSERPOOL_TEST_REGISTRAR";
 const TIMERS: &str = "RSERPOOL_TEST_TIMERS";
 const PORT: &str = "RSERPOOL_TEST_PORT";
-
-/// A process of this test binary. Killed when dropped.
-struct Process {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Process {
-    fn start(role: &str, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command
-            .args([role, "--exact", "--ignored", "--nocapture"])
-            .kill_on_drop(true);
-        command
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .stdin(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    /// The rest of the next line that begins with `start`.
-    async fn line(&mut self, start: &str) -> String {
-        soon("a line of the child", async {
-            while let Some(line) = self.lines.next_line().await.unwrap() {
-                if let Some((_, rest)) = line.split_once(start) {
-                    return rest.to_owned();
-                }
-            }
-            panic!("the child has ended");
-        })
-        .await
-    }
-
-    /// Stops it as a debugger would, and waits until it has stopped.
-    fn stop(&self) {
-        let pid = self.child.id().unwrap();
-        kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGSTOP).unwrap();
-        let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-        let is_stopped = |task: std::io::Result<std::fs::DirEntry>| {
-            let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
-            stat.rsplit_once(") ").unwrap().1.starts_with('T')
-        };
-        while !threads().all(is_stopped) {
-            std::thread::yield_now();
-        }
-    }
-
-    fn kill(&mut self) {
-        self.child.start_kill().unwrap();
-    }
-}
 
 /// A pool element in a process of its own, and its identifier.
 async fn element_process(at: &RegistrarAddress, timers: &str) -> (Process, PoolElementId) {
@@ -316,7 +259,7 @@ async fn a_session_goes_on_without_any_registrar() {
     let mut session = user.connect("echo").await.unwrap();
     ask(&mut session, "before").await;
     process.kill();
-    process.child.wait().await.unwrap();
+    process.ended().await;
     ask(&mut session, "without a registrar").await;
     // The pool user's cache knows the other one.
     let old = session.element().id;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod process;
+
 use rserpool::{
     Connection, Multicast, PoolElement, PoolElementBuilder, PoolUser, PoolUserBuilder, Registrar,
     RegistrarAddress, RegistrarBuilder, Session, SessionEvent, Transport,
