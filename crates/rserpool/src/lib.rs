@@ -1,4 +1,53 @@
-#![doc = include_str!("../README.md")]
+//! Reliable Server Pooling (RFC 3237, 5351-5356) for applications.
+//!
+//! Servers join a *pool* under a *pool handle* and become [`PoolElement`]s. A [`Registrar`] knows
+//! who is alive and how loaded. A [`PoolUser`] resolves the handle by the pool's [`Policy`] and has
+//! [`Session`]s with the pool, which go on with another pool element when one dies.
+//!
+//! All three in one program, on this host alone:
+//!
+//! ```
+//! use rserpool::{Multicast, PoolElement, PoolUser, Registrar, RegistrarAddress, SessionEvent};
+//! use std::net::{IpAddr, Ipv4Addr};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let here = [IpAddr::from(Ipv4Addr::LOCALHOST)];
+//! let registrar = Registrar::builder().addresses(here).multicast(Multicast::off());
+//! let registrar = registrar.udp_port(0).tcp_port(0).start().await?;
+//! let udp_port = registrar.endpoints().udp_port;
+//! let at: RegistrarAddress = format!("127.0.0.1:3863/udp={udp_port}").parse()?;
+//!
+//! let element = PoolElement::builder("echo").registrars([at.clone()]).addresses(here);
+//! let mut element = element.multicast(Multicast::off()).register().await?;
+//! tokio::spawn(async move {
+//!     while let Some(mut user) = element.accept().await {
+//!         while let Some(request) = user.recv().await {
+//!             let _ = user.send(request.data).await;
+//!         }
+//!     }
+//! });
+//!
+//! let user = PoolUser::builder().registrars([at]).multicast(Multicast::off()).start().await?;
+//! let mut session = user.connect("echo").await?;
+//! session.send("hello").await?;
+//! let SessionEvent::Message(answer) = session.recv().await? else { panic!("nobody died") };
+//! assert_eq!(answer.data, b"hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | [`PoolElement`], [`Connection`] | a server, and a user of it |
+//! | [`PoolUser`], [`Session`], [`Subscription`] | a client |
+//! | [`Registrar`] | the RFCs' "ENRP server" |
+//! | [`Timers`] | three presets of everything that has to do with time |
+//! | [`Multicast`] | how registrars are found |
+//! | [`EventReceiver`] | what happens, for logs and dashboards |
+//!
+//! Each has one thread of its own and is used from any tokio runtime. Dropping a handle never
+//! blocks.
 
 mod error;
 mod pool_element;
@@ -16,10 +65,9 @@ pub use registrar::{Registrar, RegistrarBuilder};
 pub use session::{Session, SessionElement, SessionEvent, SessionSender};
 pub use timers::{SessionTimers, Timers};
 
+pub use rserpool_core::pool_user::Limits as PoolUserLimits;
 pub use rserpool_core::registrar::{Limits, Snapshot};
-pub use rserpool_core::{
-    InvalidRegistrarAddress, RegistrarAddress, Transport, pool_user::Limits as PoolUserLimits,
-};
+pub use rserpool_core::{InvalidRegistrarAddress, RegistrarAddress, Transport};
 pub use rserpool_handlespace::{MemberSelection, Policies};
 pub use rserpool_net::{
     Connection, EventReceiver, Multicast, NetworkEvent, NetworkStatistics, NodeEvent,
@@ -36,7 +84,7 @@ pub type PoolElementEvent = NodeEvent<rserpool_core::pool_element::Event>;
 /// What happens at a pool user and its transport.
 pub type PoolUserEvent = NodeEvent<rserpool_core::pool_user::Event>;
 
-/// A random identifier.
-fn identifier() -> Result<u32, StartError> {
-    rserpool_net::random_u32()
-}
+/// The examples of the README are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

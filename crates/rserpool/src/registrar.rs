@@ -1,11 +1,11 @@
 //! A registrar, from an application.
 
-use crate::{Timers, identifier};
+use crate::Timers;
 use rserpool_core::registrar::{Config, Event, Limits, Snapshot};
 use rserpool_handlespace::Policies;
 use rserpool_net::{
     EventReceiver, Multicast, NetError, NetworkStatistics, Port, RegistrarConfig,
-    RegistrarEndpoints, RegistrarNode,
+    RegistrarEndpoints, RegistrarNode, random_u32,
 };
 use rserpool_wire::RegistrarId;
 use std::net::IpAddr;
@@ -165,7 +165,8 @@ impl RegistrarBuilder {
     pub async fn start(self) -> Result<Registrar, NetError> {
         let id = match self.id {
             Some(id) => id,
-            None => RegistrarId::new(identifier()?).unwrap_or(RegistrarId::new(1).expect("1 > 0")),
+            // Zero, which is no identifier, is drawn once in 2^32 times.
+            None => RegistrarId::new(random_u32()?.max(1)).expect("the number is not zero"),
         };
         let mut machine = Config::new(id);
         machine.timers = self.timers.asap;
