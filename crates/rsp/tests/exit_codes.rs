@@ -1,5 +1,7 @@
 //! Exit codes and messages, as docs/commands/README.md has them.
 
+#![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
+
 mod support;
 
 use std::io::Write;

@@ -1,5 +1,7 @@
 //! The management interface and `rsp status`.
 
+#![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
+
 mod support;
 
 use std::io::{Read, Write};

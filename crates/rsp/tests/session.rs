@@ -1,5 +1,7 @@
 //! A session through the failure of its element: registrar, two elements, a user, `kill -9`.
 
+#![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
+
 mod support;
 
 use std::collections::BTreeMap;

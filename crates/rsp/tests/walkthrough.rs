@@ -1,5 +1,7 @@
 //! docs/walkthrough.md, walked: its octets in, its octets out.
 
+#![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
+
 use rserpool_core::registrar::{Config, Destination, Input, Output};
 use rserpool_core::{AssociationId, Machine, PeerAddress, Registrar, Timestamp, Transport};
 use rserpool_wire::RegistrarId;
@@ -23,7 +25,12 @@ fn the_walkthrough_is_what_happens() {
         let from = AssociationId(number as u64);
         let sent = answers(&mut registrar, from, octets);
         let shown: Vec<String> = sent.iter().map(|octets| words(octets)).collect();
-        assert_eq!(sent, [expected.clone()], "sent:\n{}", shown.join("\n\n"));
+        assert_eq!(
+            sent,
+            std::slice::from_ref(expected),
+            "sent:\n{}",
+            shown.join("\n\n")
+        );
     }
 }
 

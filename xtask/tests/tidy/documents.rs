@@ -142,8 +142,14 @@ fn in_backticks(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
+/// Whether a file has the test that is named as `file::function`.
 fn has_test(file: &File, name: &str) -> bool {
-    file.text.contains(&format!("fn {name}("))
+    let Some((stem, function)) = name.split_once("::") else {
+        return false;
+    };
+    let path = Path::new(&file.path);
+    path.file_stem().is_some_and(|found| found == stem)
+        && file.text.contains(&format!("fn {function}("))
 }
 
 /// The targets of `[text](target)`, outside code blocks.

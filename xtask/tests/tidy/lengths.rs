@@ -10,7 +10,18 @@ const FILE_LINES_WARN: usize = 600;
 const FILE_LINES_MAX: usize = 800;
 
 /// Functions that may be longer, each with its reason.
-const LONG_FUNCTIONS: [(&str, &str, &str); 0] = [];
+const LONG_FUNCTIONS: [(&str, &str, &str); 2] = [
+    (
+        "crates/rserpool-wire/src/parameter/operation_error.rs",
+        "every_cause",
+        "a table of all causes with their octets",
+    ),
+    (
+        "crates/rserpool-sim/src/world/faults.rs",
+        "apply",
+        "one arm for each kind of fault",
+    ),
+];
 
 #[test]
 fn lines_are_at_most_100_columns() {
@@ -18,7 +29,8 @@ fn lines_are_at_most_100_columns() {
     for file in files("rs") {
         for (number, line) in file.text.lines().enumerate() {
             let columns = line.chars().count();
-            if columns > LINE_COLUMNS_MAX {
+            // An address cannot be broken.
+            if columns > LINE_COLUMNS_MAX && !line.contains("://") {
                 problems.push(format!("{}:{}: {columns} columns", file.path, number + 1));
             }
         }

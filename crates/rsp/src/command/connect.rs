@@ -183,7 +183,7 @@ impl<'a> Conversation<'a> {
                 }
                 () = until(deadline) => {
                     let (pool, ms) = (&self.pool, timeout.as_millis());
-                    let text = anyhow!("pool {pool}: no answer in {ms} ms; is the service running?");
+                    let text = anyhow!("pool {pool}: no answer in {ms} ms; does it answer?");
                     return Err(Failure::new(Exit::Timeout, text));
                 }
             }

@@ -1,156 +1,179 @@
 //! A registrar's events.
 
+use rserpool_core::AssociationId;
 use rserpool_core::registrar::Event;
-use tracing::{debug, info, warn};
+use rserpool_wire::{PoolElementId, PoolHandle};
+use tracing::{Level, debug, info, warn};
 
 /// Logs an event: what changes the handlespace at `info`, what somebody did wrong at `warn`, what
 /// happens all the time at `debug`.
 pub(super) fn log(event: &Event) {
-    match event {
-        Event::AssociationUp { association, peer } => {
-            debug!(association = association.0, %peer, "up")
-        }
-        Event::AssociationLost {
-            association,
-            pool_elements,
-        } => {
-            debug!(association = association.0, pool_elements, "lost");
-        }
-        Event::PoolElementRegistered {
-            pool_handle,
-            pool_element,
-            association,
-            pool_created,
-        } => {
-            info!(
-                pool = %pool_handle, element = %pool_element, association = association.0, pool_created,
-                "registered"
-            );
-        }
-        Event::PoolElementReregistered {
-            pool_handle,
-            pool_element,
-            association,
-            moved_from,
-        } => {
-            let moved = moved_from.is_some();
-            debug!(
-                pool = %pool_handle, element = %pool_element, association = association.0, moved,
-                "registered again"
-            );
-        }
-        Event::PoolElementRemoved {
-            pool_handle,
-            pool_element,
-            reason,
-            pool_removed,
-        } => {
-            info!(pool = %pool_handle, element = %pool_element, %reason, pool_removed, "removed");
-        }
-        Event::RegistrationRejected {
-            association,
-            pool_handle,
-            pool_element,
-            cause,
-        } => {
-            warn!(
-                pool = %pool_handle, element = %pool_element, association = association.0, %cause,
-                "registration rejected"
-            );
-        }
-        Event::AddressesRemoved {
-            pool_handle,
-            pool_element,
-        } => {
-            warn!(
-                pool = %pool_handle, element = %pool_element,
-                "addresses that are not the sender's were taken out of a registration"
-            );
-        }
-        Event::DeregistrationRejected {
-            association,
-            pool_handle,
-            pool_element,
-        } => {
-            warn!(
-                pool = %pool_handle, element = %pool_element, association = association.0,
-                "deregistration by somebody else rejected"
-            );
-        }
-        Event::KeepAliveMissed {
-            pool_handle,
-            pool_element,
-        } => {
-            info!(pool = %pool_handle, element = %pool_element, "keep-alive not answered");
-        }
-        Event::UnreachableReported {
-            association,
-            pool_handle,
-            pool_element,
-            reporters,
-        } => {
-            info!(
-                pool = %pool_handle, element = %pool_element, association = association.0, reporters,
-                "reported unreachable"
-            );
-        }
-        Event::HandleResolved {
-            association,
-            pool_handle,
-            pool_elements,
-        } => {
-            debug!(pool = %pool_handle, association = association.0, pool_elements, "resolved");
-        }
-        Event::SubscriptionStarted {
-            association,
-            pool_handle,
-        } => {
-            debug!(pool = %pool_handle, association = association.0, "subscribed");
-        }
-        Event::SubscriptionEnded {
-            association,
-            pool_handle,
-            reason,
-        } => {
-            debug!(pool = %pool_handle, association = association.0, %reason, "subscription ended");
-        }
-        Event::BadMessage { .. }
-        | Event::UnexpectedMessage { .. }
-        | Event::ErrorReceived { .. }
-        | Event::LimitReached { .. } => log_misbehaviour(event),
-        Event::RegistrarHeard { registrar } => {
-            info!(%registrar, "another registrar announces itself");
-        }
-        Event::RegistrarOutdated { registrar } => {
-            info!(%registrar, "another registrar has fallen silent");
-        }
-        Event::Stalled { late } => {
-            let late_ms = late.as_millis();
-            warn!(
-                late_ms,
-                "this registrar did not run for a while; is the host overloaded?"
-            );
-        }
-        Event::ShutDown => info!("shut down"),
+    let (pool, element) = pool_element(event);
+    let pool = pool.map(ToString::to_string);
+    let element = element.map(|id| id.to_string());
+    let association = association(event).map(|association| association.0);
+    let (level, what) = what(event);
+    if level == Level::WARN {
+        warn!(pool, element, association, "{what}");
+    } else if level == Level::INFO {
+        info!(pool, element, association, "{what}");
+    } else {
+        debug!(pool, element, association, "{what}");
     }
 }
 
-fn log_misbehaviour(event: &Event) {
-    if let Event::BadMessage { association, error } = event {
-        warn!(association = association.0, %error, "not an ASAP message");
-    } else if let Event::UnexpectedMessage {
-        association,
-        message_type,
-    } = event
-    {
-        warn!(
-            association = association.0,
-            message_type, "unexpected message"
-        );
-    } else if let Event::ErrorReceived { association, error } = event {
-        warn!(association = association.0, %error, "error reported to us");
-    } else if let Event::LimitReached { limit, association } = event {
-        let association = association.map(|association| association.0);
-        warn!(%limit, association, "limit reached: somebody was refused");
+/// How important an event is, and what happened.
+fn what(event: &Event) -> (Level, String) {
+    match event {
+        Event::AssociationUp { peer, .. } => (Level::DEBUG, format!("up, from {peer}")),
+        Event::AssociationLost { pool_elements, .. } => (
+            Level::DEBUG,
+            format!("lost, with {pool_elements} pool elements"),
+        ),
+        Event::PoolElementRegistered {
+            pool_created: true, ..
+        } => (Level::INFO, "registered, and with it the pool".into()),
+        Event::PoolElementRegistered { .. } => (Level::INFO, "registered".into()),
+        Event::PoolElementReregistered { .. } => (Level::DEBUG, "registered again".into()),
+        Event::PoolElementRemoved {
+            reason,
+            pool_removed: true,
+            ..
+        } => (
+            Level::INFO,
+            format!("removed, and with it the pool: {reason}"),
+        ),
+        Event::PoolElementRemoved { reason, .. } => (Level::INFO, format!("removed: {reason}")),
+        Event::RegistrationRejected { cause, .. } => {
+            (Level::WARN, format!("registration rejected: {cause}"))
+        }
+        Event::AddressesRemoved { .. } => (
+            Level::WARN,
+            "registered with addresses that are not its own; they are left out".into(),
+        ),
+        Event::DeregistrationRejected { .. } => (
+            Level::WARN,
+            "deregistration by somebody else rejected".into(),
+        ),
+        Event::KeepAliveMissed { .. } => (Level::INFO, "keep-alive not answered".into()),
+        Event::UnreachableReported { reporters, .. } => (
+            Level::INFO,
+            format!("reported unreachable, by {reporters} hosts so far"),
+        ),
+        Event::HandleResolved { pool_elements, .. } => (
+            Level::DEBUG,
+            format!("resolved to {pool_elements} pool elements"),
+        ),
+        Event::SubscriptionStarted { .. } => (Level::DEBUG, "subscribed".into()),
+        Event::SubscriptionEnded { reason, .. } => {
+            (Level::DEBUG, format!("subscription ended: {reason}"))
+        }
+        Event::BadMessage { error, .. } => (Level::WARN, format!("no ASAP message: {error}")),
+        Event::UnexpectedMessage { message_type, .. } => (
+            Level::WARN,
+            format!("message of type {message_type:#04x} unexpected"),
+        ),
+        Event::ErrorReceived { error, .. } => (Level::WARN, format!("reports to us: {error}")),
+        Event::LimitReached { limit, .. } => (Level::WARN, format!("refused: {limit} is reached")),
+        Event::RegistrarHeard { registrar } => (
+            Level::INFO,
+            format!("registrar {registrar} announces itself"),
+        ),
+        Event::RegistrarOutdated { registrar } => (
+            Level::INFO,
+            format!("registrar {registrar} has fallen silent"),
+        ),
+        Event::Stalled { late } => {
+            let ms = late.as_millis();
+            (
+                Level::WARN,
+                format!("did not run for {ms} ms; is the host overloaded?"),
+            )
+        }
+        Event::ShutDown => (Level::INFO, "shut down".into()),
+    }
+}
+
+/// Whom an event is about.
+fn pool_element(event: &Event) -> (Option<&PoolHandle>, Option<PoolElementId>) {
+    match event {
+        Event::PoolElementRegistered {
+            pool_handle,
+            pool_element,
+            ..
+        }
+        | Event::PoolElementReregistered {
+            pool_handle,
+            pool_element,
+            ..
+        }
+        | Event::PoolElementRemoved {
+            pool_handle,
+            pool_element,
+            ..
+        }
+        | Event::RegistrationRejected {
+            pool_handle,
+            pool_element,
+            ..
+        }
+        | Event::AddressesRemoved {
+            pool_handle,
+            pool_element,
+        }
+        | Event::DeregistrationRejected {
+            pool_handle,
+            pool_element,
+            ..
+        }
+        | Event::KeepAliveMissed {
+            pool_handle,
+            pool_element,
+        }
+        | Event::UnreachableReported {
+            pool_handle,
+            pool_element,
+            ..
+        } => (Some(pool_handle), Some(*pool_element)),
+        Event::HandleResolved { pool_handle, .. }
+        | Event::SubscriptionStarted { pool_handle, .. }
+        | Event::SubscriptionEnded { pool_handle, .. } => (Some(pool_handle), None),
+        Event::AssociationUp { .. }
+        | Event::AssociationLost { .. }
+        | Event::BadMessage { .. }
+        | Event::UnexpectedMessage { .. }
+        | Event::ErrorReceived { .. }
+        | Event::LimitReached { .. }
+        | Event::RegistrarHeard { .. }
+        | Event::RegistrarOutdated { .. }
+        | Event::Stalled { .. }
+        | Event::ShutDown => (None, None),
+    }
+}
+
+/// Over which association it came about.
+fn association(event: &Event) -> Option<AssociationId> {
+    match event {
+        Event::AssociationUp { association, .. }
+        | Event::AssociationLost { association, .. }
+        | Event::PoolElementRegistered { association, .. }
+        | Event::PoolElementReregistered { association, .. }
+        | Event::RegistrationRejected { association, .. }
+        | Event::DeregistrationRejected { association, .. }
+        | Event::UnreachableReported { association, .. }
+        | Event::HandleResolved { association, .. }
+        | Event::SubscriptionStarted { association, .. }
+        | Event::SubscriptionEnded { association, .. }
+        | Event::BadMessage { association, .. }
+        | Event::UnexpectedMessage { association, .. }
+        | Event::ErrorReceived { association, .. } => Some(*association),
+        Event::LimitReached { association, .. } => *association,
+        Event::PoolElementRemoved { .. }
+        | Event::AddressesRemoved { .. }
+        | Event::KeepAliveMissed { .. }
+        | Event::RegistrarHeard { .. }
+        | Event::RegistrarOutdated { .. }
+        | Event::Stalled { .. }
+        | Event::ShutDown => None,
     }
 }

@@ -45,7 +45,7 @@ impl fmt::Display for PolicyError {
         match self {
             Self::Unknown(name) => write!(
                 f,
-                "no policy `{name}`; there are rr, wrr, rand, wrand, prio, lu, lud, plu, rlu, 0xTYPE"
+                "no policy `{name}`, only rr, wrr, rand, wrand, prio, lu, lud, plu, rlu and 0xTYPE"
             ),
             Self::Values {
                 name,
