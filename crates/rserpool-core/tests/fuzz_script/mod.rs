@@ -38,10 +38,10 @@ pub(crate) fn run(script: &[u8]) {
         rest = after;
         run.step(*operation % 12, *association, *delay, octets);
     }
-    run.input(Input::Command(Command::Shutdown));
     for association in (1..=run.last).map(AssociationId) {
         run.input(Input::AssociationLost { association });
     }
+    run.input(Input::Command(Command::Shutdown));
     assert_eq!(run.registrar.snapshot().pools.len(), 0, "everybody is gone");
 }
 
