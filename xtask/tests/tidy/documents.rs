@@ -88,6 +88,37 @@ fn compliance_says_yes_only_with_a_module_and_a_test() {
     assert_none(&problems);
 }
 
+/// The library's own README is compiled with its documentation; this one is not.
+#[test]
+fn the_readme_shows_code_that_is_compiled() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let compiled = std::fs::read_to_string(root().join("crates/rserpool/README.md")).unwrap();
+    let blocks: Vec<&str> = readme
+        .split("```rust")
+        .skip(1)
+        .filter_map(|after| after.split("```").next())
+        .filter_map(|block| block.split_once('\n'))
+        .map(|(_, code)| code)
+        .collect();
+    assert_eq!(blocks.len(), 2, "a pool element and a pool user");
+    for block in blocks {
+        assert!(
+            compiled.contains(block),
+            "not in crates/rserpool/README.md:\n{block}"
+        );
+    }
+}
+
+#[test]
+fn the_readme_is_at_most_150_lines() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(
+        readme.lines().count() <= 150,
+        "{} lines",
+        readme.lines().count()
+    );
+}
+
 /// One row of docs/compliance.md: RFC section | rule | module | test | status.
 struct Row {
     section: String,
