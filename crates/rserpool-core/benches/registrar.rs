@@ -116,21 +116,6 @@ fn registrations(criterion: &mut Criterion) {
                 BatchSize::SmallInput,
             );
         });
-        let mut fresh = elements;
-        group.bench_function("new", |bencher| {
-            bencher.iter_batched(
-                || {
-                    fresh += 1;
-                    if fresh > elements + 100_000 {
-                        registrar = registrar_with(elements);
-                        fresh = elements + 1;
-                    }
-                    (received(registration(fresh, 1)), ())
-                },
-                |(input, ())| input,
-                BatchSize::SmallInput,
-            );
-        });
         group.finish();
     }
 }

@@ -6,7 +6,8 @@
 use super::event::{Event, RemovalReason};
 use super::unreachable::Reports;
 use super::{Registrar, Timer, TimerId};
-use crate::{AssociationId, Timestamp};
+use crate::AssociationId;
+use crate::timestamp::CompactTimestamp;
 use rserpool_handlespace::{Change, ElementKey, RegisterError, Removed};
 use rserpool_wire::parameter::PoolElement;
 use rserpool_wire::{PoolHandle, RegistrationLife};
@@ -18,9 +19,9 @@ pub(super) struct ElementState {
     /// Over which it is registered.
     pub(super) association: AssociationId,
     /// Its latest sign of life.
-    pub(super) heard_at: Timestamp,
+    pub(super) heard_at: CompactTimestamp,
     /// When the latest keep-alive was sent.
-    pub(super) asked_at: Option<Timestamp>,
+    pub(super) asked_at: Option<CompactTimestamp>,
     pub(super) keep_alive_timer: TimerId,
     pub(super) life_timer: TimerId,
     /// A keep-alive waits for its answer.
@@ -127,7 +128,7 @@ impl Registrar {
             },
             None => ElementState {
                 association,
-                heard_at: self.now,
+                heard_at: self.now.into(),
                 asked_at: None,
                 keep_alive_timer: TimerId::default(),
                 life_timer: TimerId::default(),

@@ -5,8 +5,8 @@
 
 use super::event::{Event, RemovalReason};
 use super::{Registrar, Timer};
-use crate::AssociationId;
 use crate::random::{around, duration_between};
+use crate::{AssociationId, Timestamp};
 use rserpool_handlespace::ElementKey;
 use rserpool_wire::asap::{EndpointKeepAlive, EndpointKeepAliveAck};
 use std::time::Duration;
@@ -61,7 +61,8 @@ impl Registrar {
             return;
         }
         let spacing = self.config.timers.keep_alive_interval / SPACING;
-        let earliest = element.data.asked_at.map(|asked_at| asked_at + spacing);
+        let asked_at = element.data.asked_at.map(Timestamp::from);
+        let earliest = asked_at.map(|asked_at| asked_at + spacing);
         let Some(earliest) = earliest.filter(|earliest| *earliest > self.now) else {
             return self.send_keep_alive(key);
         };
@@ -91,7 +92,7 @@ impl Registrar {
         self.send(to, message);
         if let Some(state) = self.handlespace.data_mut(key) {
             state.outstanding = true;
-            state.asked_at = Some(self.now);
+            state.asked_at = Some(self.now.into());
         }
         self.start_keep_alive_timer(key, self.config.timers.keep_alive_timeout);
     }
@@ -145,7 +146,7 @@ impl Registrar {
         let Some(state) = self.handlespace.data_mut(key) else {
             return;
         };
-        state.heard_at = self.now;
+        state.heard_at = self.now.into();
         state.reports = None;
         if std::mem::take(&mut state.outstanding) {
             let delay = around(&mut self.rng, self.config.timers.keep_alive_interval);

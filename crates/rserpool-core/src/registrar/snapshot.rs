@@ -149,7 +149,7 @@ impl Registrar {
             policy: element.encoded.decode().policy.to_string(),
             association: state.association,
             life_left: life.map(|deadline| deadline.since(self.now)),
-            last_heard: self.now.since(state.heard_at),
+            last_heard: self.now.since(state.heard_at.into()),
             keep_alive_outstanding: state.outstanding,
             reporters: state.reporters(),
         })

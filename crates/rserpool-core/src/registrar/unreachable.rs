@@ -110,7 +110,7 @@ impl Registrar {
         }
         let timer = Timer::KeepAlive(key);
         let deadline = self.timers.deadline(state.keep_alive_timer, timer);
-        let earlier = (asked_at + timeout / IMPATIENCE).max(self.now);
+        let earlier = (Timestamp::from(asked_at) + timeout / IMPATIENCE).max(self.now);
         if deadline.is_some_and(|deadline| deadline > earlier) {
             self.timers
                 .start(&mut state.keep_alive_timer, timer, earlier);
