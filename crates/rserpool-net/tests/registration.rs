@@ -1,5 +1,7 @@
 //! A registrar and pool elements on loopback: real sockets, ports that the system chooses.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 use rserpool_core::{RegistrarAddress, Timers, Transport, registrar};
 use rserpool_net::{
     Multicast, PoolElementConfig, PoolElementNode, Port, RegistrarConfig, RegistrarNode,

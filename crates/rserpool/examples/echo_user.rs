@@ -28,17 +28,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         session.send(line.as_str()).await?;
         loop {
-            match session.recv().await? {
-                SessionEvent::Message(received) => {
-                    println!("{}", String::from_utf8_lossy(&received.data));
-                    break;
-                }
-                SessionEvent::Failover { from, to, gap } => {
-                    println!("failover from pool element {from} to {to} in {gap:?}");
-                    session.send(line.as_str()).await?;
-                }
-                _ => {}
+            let event = session.recv().await?;
+            if let SessionEvent::Message(received) = event {
+                println!("{}", String::from_utf8_lossy(&received.data));
+                break;
             }
+            println!("{event:?}");
+            session.send(line.as_str()).await?;
         }
     }
     Ok(())

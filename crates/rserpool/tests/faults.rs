@@ -3,6 +3,8 @@
 //! Pool elements and registrars that are to die run in processes of their own: this test binary,
 //! asked for one of its ignored tests.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 mod common;
 
 use common::process::Process;

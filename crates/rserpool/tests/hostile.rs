@@ -1,5 +1,7 @@
 //! Strangers, floods, and those that never read.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 mod common;
 
 use common::{
@@ -182,11 +184,9 @@ async fn a_pool_user_that_never_reads_is_shed() {
     println!("shed after {:?}", start.elapsed());
     let shed = soon("the event", async {
         loop {
-            match events.recv().await.unwrap() {
-                NodeEvent::Network(NetworkEvent::Shed { waiting_octets, .. }) => {
-                    return waiting_octets;
-                }
-                _ => {}
+            let event = events.recv().await.unwrap();
+            if let NodeEvent::Network(NetworkEvent::Shed { waiting_octets, .. }) = event {
+                return waiting_octets;
             }
         }
     })

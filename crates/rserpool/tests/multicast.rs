@@ -1,6 +1,8 @@
 //! A registrar, pool elements and a pool user in processes of their own on one host, which know
 //! nothing of each other: announces by multicast over loopback.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 mod common;
 
 use common::process::Process;

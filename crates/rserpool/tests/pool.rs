@@ -1,5 +1,7 @@
 //! Register, resolve, echo, leave.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 mod common;
 
 use common::{

@@ -97,19 +97,15 @@ pub(crate) async fn ask(session: &mut Session, request: &str) -> (String, Vec<Se
     let mut failovers = Vec::new();
     session.send(request).await.expect("the session is there");
     loop {
-        match soon("an answer", session.recv())
+        let event = soon("an answer", session.recv())
             .await
-            .expect("the session goes on")
-        {
-            SessionEvent::Message(received) => {
-                let answer = String::from_utf8(received.data).expect("echo answers with text");
-                return (answer, failovers);
-            }
-            failover => {
-                failovers.push(failover);
-                session.send(request).await.expect("the session is there");
-            }
+            .expect("the session goes on");
+        if let SessionEvent::Message(received) = event {
+            let answer = String::from_utf8(received.data).expect("echo answers with text");
+            return (answer, failovers);
         }
+        failovers.push(event);
+        session.send(request).await.expect("the session is there");
     }
 }
 
