@@ -8,15 +8,23 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 
-/// How many requests are answered at a time; more wait.
-const REQUESTS_MAX: usize = 8;
+/// How many connections are open at a time; more wait. Each asks for one snapshot at a time.
+const CONNECTIONS_MAX: usize = 32;
+/// How long a connection lasts: who has not asked by then keeps others from asking.
+const CONNECTION_LIFE_MAX: Duration = Duration::from_secs(30);
 /// How many ports above the wanted one are tried when it is taken.
 const PORTS_TRIED: u16 = 20;
 
@@ -30,12 +38,6 @@ pub(crate) trait Source: Send + Sync + 'static {
 pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
-}
-
-/// What the handlers share.
-struct Shared<S> {
-    source: S,
-    requests: Semaphore,
 }
 
 impl Server {
@@ -64,37 +66,32 @@ impl Server {
 
     /// Answers requests until the process ends.
     pub(crate) async fn run<S: Source>(self, source: S) -> io::Result<()> {
-        let shared = Arc::new(Shared {
-            source,
-            requests: Semaphore::new(REQUESTS_MAX),
-        });
         let routes = Router::new()
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(ready::<S>))
             .route(STATUS_PATH, get(status::<S>))
             .layer(middleware::from_fn(check_host))
-            .with_state(shared);
-        axum::serve(self.listener, routes).await
+            .with_state(Arc::new(source));
+        let listener = Bounded {
+            listener: self.listener,
+            room: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        };
+        axum::serve(listener, routes).await
     }
 }
 
-async fn ready<S: Source>(State(shared): State<Arc<Shared<S>>>) -> (StatusCode, &'static str) {
-    match current(&shared).await {
+async fn ready<S: Source>(State(source): State<Arc<S>>) -> (StatusCode, &'static str) {
+    match source.status().await {
         Some(status) if !status.shutting_down => (StatusCode::OK, "ok\n"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
     }
 }
 
-async fn status<S: Source>(State(shared): State<Arc<Shared<S>>>) -> Response {
-    match current(&shared).await {
+async fn status<S: Source>(State(source): State<Arc<S>>) -> Response {
+    match source.status().await {
         Some(status) => Json(status).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response(),
     }
-}
-
-async fn current<S: Source>(shared: &Shared<S>) -> Option<Status> {
-    let _turn = shared.requests.acquire().await.ok()?;
-    shared.source.status().await
 }
 
 /// A page in a browser may reach this port under a name of its own (DNS rebinding): only
@@ -124,6 +121,71 @@ fn is_local_host(host: &str) -> bool {
         .and_then(|name| name.strip_suffix(']'))
         .unwrap_or(name);
     bare == "localhost" || bare.parse::<IpAddr>().is_ok()
+}
+
+/// A listener with room for so many connections.
+struct Bounded {
+    listener: TcpListener,
+    room: Arc<Semaphore>,
+}
+
+impl Listener for Bounded {
+    type Io = Held;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Held, SocketAddr) {
+        let room = Arc::clone(&self.room).acquire_owned().await;
+        let place = room.expect("the semaphore is never closed");
+        let (stream, from) = Listener::accept(&mut self.listener).await;
+        let held = Held {
+            stream,
+            end: Box::pin(tokio::time::sleep(CONNECTION_LIFE_MAX)),
+            _place: place,
+        };
+        (held, from)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// A connection that gives its place back when it ends, and ends in time.
+struct Held {
+    stream: TcpStream,
+    end: Pin<Box<Sleep>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Held {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.end.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Held {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 #[cfg(test)]
