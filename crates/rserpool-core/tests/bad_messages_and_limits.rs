@@ -1,6 +1,8 @@
 //! What a registrar does with what it should not get (RFC 5352 §2.2.14, RFC 5354 §3, §3.12), with
 //! too much of it, and when it shuts down.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use rserpool_core::registrar::{CloseReason, Command, Config, Event, Input, Limit, Output};

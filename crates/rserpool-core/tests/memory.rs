@@ -1,5 +1,7 @@
 //! What a pool element costs a registrar: all indices and timers included.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use rserpool_core::registrar::{Config, Input};

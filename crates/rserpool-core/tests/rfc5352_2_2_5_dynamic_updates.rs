@@ -1,5 +1,7 @@
 //! Dynamic updates by a registrar (RFC 5352 §2.2.5, §2.2.6: the S and A bits).
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use rserpool_core::registrar::{Config, Event, Input, Limit, Output, SubscriptionEnd};
@@ -188,9 +190,10 @@ fn a_limit_refuses_updates_and_not_the_resolution() {
     let subscribe = |registrar: &mut Registrar, from, handle: &str| {
         registrar.handle_input(at(0), received(from, subscribing(handle)));
         let outputs = drain(registrar);
-        let limits = events(outputs.clone()).into_iter().filter_map(limit);
-        let sends = without_events(outputs.clone());
-        (update(&sends[0]).0, limits.collect::<Vec<_>>())
+        let events = events(outputs.clone());
+        let limits: Vec<_> = events.iter().filter_map(limit).collect();
+        let sends = without_events(outputs);
+        (update(&sends[0]).0, limits)
     };
     assert_eq!(subscribe(&mut registrar, 9, "echo"), (true, vec![]));
     assert_eq!(subscribe(&mut registrar, 9, "echo"), (true, vec![]));
@@ -284,9 +287,9 @@ fn in_pool(handle: &str) -> Message {
     })
 }
 
-fn limit(event: Event) -> Option<Limit> {
+fn limit(event: &Event) -> Option<Limit> {
     if let Event::LimitReached { limit, .. } = event {
-        Some(limit)
+        Some(*limit)
     } else {
         None
     }

@@ -1,5 +1,7 @@
 //! Dynamic updates at a pool user (RFC 5352 §2.2.5, §2.2.6).
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 #[path = "support/user.rs"]
 mod user;

@@ -1,5 +1,7 @@
 //! Registration by a pool element (RFC 5352 §3.1: R1 to R4, T2, T4; §3.7.3).
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 #[path = "support/element.rs"]
 mod element;
 mod support;
@@ -327,7 +329,7 @@ fn what_may_pass_is_tried_again_later_unless_the_timers_are_the_rfcs() {
                 })]
             );
             let again = run(&mut element, 2_000);
-            assert_eq!(again.first().is_some(), will_retry);
+            assert_eq!(!again.is_empty(), will_retry);
             assert!(again.first().is_none_or(|(time, _)| *time >= at(300)));
         }
     }

@@ -1,6 +1,8 @@
 //! Deregistration by a pool element (RFC 5352 §3.2: D1 to D4, T3), and registrations that end
 //! without it (§2.2.4).
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 #[path = "support/element.rs"]
 mod element;
 mod support;

@@ -1,5 +1,7 @@
 //! Handle resolution by a pool user (RFC 5352 §3.3: NR1 to NR4, T1, C1 to C4; §3.7).
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 #[path = "support/user.rs"]
 mod user;

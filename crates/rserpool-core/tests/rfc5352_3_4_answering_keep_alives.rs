@@ -1,5 +1,7 @@
 //! Keep-alives at a pool element (RFC 5352 §3.4: KA1, KA2; RFC 5355 §2.14).
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 #[path = "support/element.rs"]
 mod element;
 mod support;

@@ -1,6 +1,8 @@
 //! Endpoint keep-alives by a registrar (RFC 5352 §3.4, the last paragraph of §3.5; RFC 5355
 //! §2.14).
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use rserpool_core::registrar::{Config, Event, Input, Output, RemovalReason};

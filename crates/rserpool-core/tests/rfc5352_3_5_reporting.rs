@@ -1,5 +1,7 @@
 //! Reports of unreachable pool elements by a pool user (RFC 5352 §3.5).
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 #[path = "support/user.rs"]
 mod user;

@@ -1,5 +1,7 @@
 //! Reports of unreachable pool elements at a registrar (RFC 5352 §3.5, RFC 5355 §2.13).
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use rserpool_core::registrar::{Config, Event, Limit, Output, RemovalReason};

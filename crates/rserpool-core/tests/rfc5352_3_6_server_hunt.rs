@@ -1,6 +1,8 @@
 //! Server hunt (RFC 5352 §3.6: SH1 to SH6, T5, T7), by a pool element or a pool user: they share
 //! it.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 #[path = "support/user.rs"]
 mod user;

@@ -1,6 +1,8 @@
 //! A small operational scope in virtual time: registrars, pool elements and pool users over
 //! perfect links with a delay. Every message is encoded and decoded on its way.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use rserpool_core::pool_element::{self, UserProtocol, UserTransportTemplate};

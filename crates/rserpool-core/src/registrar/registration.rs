@@ -58,8 +58,13 @@ impl Registrar {
         // Rule 4 (RFC 5352 §3.1): this registrar assigns itself the owner, whoever it was before.
         pool_element.home_registrar = Some(self.config.id);
         let known = self.handlespace.find(pool_handle, pool_element.id);
-        self.check_owner(from, known)?;
-        self.check_room(from, known)?;
+        let owner = known
+            .and_then(|key| self.handlespace.element(key))
+            .map(|element| element.data.association);
+        if owner != Some(from) {
+            self.check_owner(from, known, owner)?;
+            self.check_room(from)?;
+        }
         // Rules 1 to 3.
         self.add(from, pool_handle, &pool_element, known)
             .map_err(|error| self.cause_of(from, error))?;
@@ -80,34 +85,24 @@ impl Registrar {
         &mut self,
         from: AssociationId,
         known: Option<ElementKey>,
+        owner: Option<AssociationId>,
     ) -> Result<(), ErrorCause> {
-        let Some(key) = known else {
-            return Ok(());
-        };
-        let owner = self.handlespace.element(key);
-        let Some(owner) = owner.map(|element| element.data.association) else {
-            return Ok(());
-        };
-        let Some(old) = self.associations.get(&owner) else {
+        let Some(old) = owner.and_then(|owner| self.associations.get(&owner)) else {
             return Ok(());
         };
         let sender = &self.associations[&from].peer;
-        if owner == from || old.peer.addresses.iter().any(|own| sender.has(*own)) {
+        if old.peer.addresses.iter().any(|own| sender.has(*own)) {
             return Ok(());
         }
-        self.hasten_keep_alive(key);
+        if let Some(key) = known {
+            self.hasten_keep_alive(key);
+        }
         Err(ErrorCause::NonUniquePoolElementIdentifier)
     }
 
-    fn check_room(
-        &mut self,
-        from: AssociationId,
-        known: Option<ElementKey>,
-    ) -> Result<(), ErrorCause> {
-        let association = &self.associations[&from];
-        let is_its_own = known.is_some_and(|key| association.pool_elements.contains(&key));
+    fn check_room(&mut self, from: AssociationId) -> Result<(), ErrorCause> {
         let most = self.config.limits.elements_per_association_max;
-        if is_its_own || association.pool_elements.len() < most {
+        if self.associations[&from].pool_elements.len() < most {
             return Ok(());
         }
         self.count_limit(Limit::PoolElementsOfAssociation, Some(from));
