@@ -1,6 +1,7 @@
 //! Options of every node: its addresses and ports, its timers, and its end.
 
 use super::timers;
+use nix::sys::signal::Signal;
 use std::net::IpAddr;
 use tokio::io::AsyncReadExt;
 
@@ -29,11 +30,19 @@ pub(crate) struct Life {
     /// Stop in order when standard input ends, as it does when whoever started this is gone
     #[arg(long, hide_short_help = true)]
     until_stdin_ends: bool,
+    /// Be killed when the process that started this one ends, even while stopped
+    #[arg(long, hide = true)]
+    killed_with_parent: bool,
 }
 
 impl Life {
     /// Waits until standard input has ended, or for ever if that is not to be minded.
     pub(crate) async fn ended(self) {
+        #[cfg(target_os = "linux")]
+        if self.killed_with_parent {
+            // Where it is not to be had, the end of standard input does nearly the same.
+            let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+        }
         if !self.until_stdin_ends {
             return std::future::pending().await;
         }

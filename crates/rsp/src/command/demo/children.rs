@@ -1,7 +1,7 @@
 //! The demo's children: this program again, in other roles.
 //!
-//! They end with the demo, however it ends: each is killed when it is dropped, and each ends by
-//! itself when its standard input does, which the kernel sees to if the demo is killed.
+//! They end with the demo, however it ends: each is killed when it is dropped, and if the demo
+//! itself is killed, the kernel kills them and ends their standard input.
 
 use super::report::Report;
 use anyhow::Context;
@@ -65,7 +65,14 @@ impl Children {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(program)
             .args(arguments)
-            .args(["-o", "json", "--until-stdin-ends", "--log", "error"])
+            .args([
+                "-o",
+                "json",
+                "--until-stdin-ends",
+                "--killed-with-parent",
+                "--log",
+                "error",
+            ])
             .env_remove("RSP_REGISTRAR")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
