@@ -10,13 +10,8 @@
 //! └───────────────────────────────────────────────────────────────┘
 //! ```
 
-use crate::error::Fault;
-use crate::message::Header;
-use crate::parameter::{self, ParameterType};
-use crate::reader::Reader;
-use crate::unrecognized::Unrecognized;
-use crate::writer::{Sink, Writer};
-use core::fmt;
+use super::cookie_message::cookie_message;
+use crate::parameter;
 
 /// A pool user gives a new pool element the state of the failed one (RFC 5352 §2.2.12, §3.8).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,42 +20,7 @@ pub struct CookieEcho {
     pub cookie: parameter::Cookie,
 }
 
-impl CookieEcho {
-    /// The name in the RFC.
-    pub const NAME: &str = "ASAP_COOKIE_ECHO";
-    /// The number in the Message Type field.
-    pub const TYPE: u8 = 0x0c;
-
-    pub(crate) fn read<'a>(
-        _header: Header,
-        reader: &mut Reader<'a>,
-        unrecognized: &mut Unrecognized,
-    ) -> Result<Self, Fault<'a>> {
-        let mut cookie = None;
-        while let Some(parameter) = reader.parameter()? {
-            match parameter.kind {
-                ParameterType::COOKIE if cookie.is_none() => {
-                    cookie = Some(parameter::Cookie::read(&parameter)?);
-                }
-                _ => unrecognized.parameter(&parameter)?,
-            }
-        }
-        Ok(Self {
-            cookie: reader.required(cookie, ParameterType::COOKIE)?,
-        })
-    }
-
-    pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
-        writer.message(Self::TYPE, 0, |w| self.cookie.write(w));
-    }
-}
-
-impl fmt::Display for CookieEcho {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAME;
-        write!(f, "{name} {}", self.cookie)
-    }
-}
+cookie_message!(CookieEcho, "ASAP_COOKIE_ECHO", 0x0c);
 
 #[cfg(test)]
 mod tests {

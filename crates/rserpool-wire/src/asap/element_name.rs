@@ -60,6 +60,48 @@ impl ElementName {
     }
 }
 
+/// Reading, writing and showing a message of a pool and one pool element of it.
+macro_rules! element_message {
+    ($message:ident, $name:literal, $number:literal) => {
+        impl $message {
+            /// The name in the RFC.
+            pub const NAME: &str = $name;
+            /// The number in the Message Type field.
+            pub const TYPE: u8 = $number;
+
+            pub(crate) fn read<'a>(
+                _header: crate::message::Header,
+                reader: &mut crate::reader::Reader<'a>,
+                unrecognized: &mut crate::unrecognized::Unrecognized,
+            ) -> Result<Self, crate::error::Fault<'a>> {
+                let name = super::element_name::ElementName::read(reader, unrecognized)?;
+                Ok(Self {
+                    pool_handle: name.pool_handle,
+                    pool_element: name.pool_element,
+                })
+            }
+
+            pub(crate) fn write<S: crate::writer::Sink>(
+                &self,
+                writer: &mut crate::writer::Writer<'_, S>,
+            ) {
+                writer.message(Self::TYPE, 0, |w| {
+                    self.pool_handle.write(w);
+                    self.pool_element.write(w);
+                });
+            }
+        }
+
+        impl core::fmt::Display for $message {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                let (name, handle, id) = (Self::NAME, &self.pool_handle, self.pool_element);
+                write!(f, "{name} pool {handle} pe {id}")
+            }
+        }
+    };
+}
+pub(super) use element_message;
+
 #[cfg(test)]
 mod tests {
     use crate::asap::Deregistration;

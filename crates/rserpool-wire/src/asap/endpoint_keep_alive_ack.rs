@@ -14,14 +14,8 @@
 //! └───────────────────────────────────────────────────────────────┘
 //! ```
 
-use super::element_name::ElementName;
-use crate::error::Fault;
-use crate::message::Header;
-use crate::reader::Reader;
-use crate::unrecognized::Unrecognized;
-use crate::writer::{Sink, Writer};
+use super::element_name::element_message;
 use crate::{PoolElementId, PoolHandle};
-use core::fmt;
 
 /// A pool element's answer to a keep-alive (RFC 5352 §2.2.8).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,42 +26,7 @@ pub struct EndpointKeepAliveAck {
     pub pool_element: PoolElementId,
 }
 
-impl EndpointKeepAliveAck {
-    /// The name in the RFC.
-    pub const NAME: &str = "ASAP_ENDPOINT_KEEP_ALIVE_ACK";
-    /// The number in the Message Type field.
-    pub const TYPE: u8 = 0x08;
-
-    pub(crate) fn read<'a>(
-        _header: Header,
-        reader: &mut Reader<'a>,
-        unrecognized: &mut Unrecognized,
-    ) -> Result<Self, Fault<'a>> {
-        let name = ElementName::read(reader, unrecognized)?;
-        Ok(Self {
-            pool_handle: name.pool_handle,
-            pool_element: name.pool_element,
-        })
-    }
-
-    pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
-        writer.message(Self::TYPE, 0, |w| {
-            self.pool_handle.write(w);
-            self.pool_element.write(w);
-        });
-    }
-}
-
-impl fmt::Display for EndpointKeepAliveAck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAME;
-        write!(
-            f,
-            "{name} pool {} pe {}",
-            self.pool_handle, self.pool_element
-        )
-    }
-}
+element_message!(EndpointKeepAliveAck, "ASAP_ENDPOINT_KEEP_ALIVE_ACK", 0x08);
 
 #[cfg(test)]
 mod tests {

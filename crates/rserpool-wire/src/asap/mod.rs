@@ -3,6 +3,7 @@
 mod business_card;
 mod cookie;
 mod cookie_echo;
+mod cookie_message;
 mod deregistration;
 mod deregistration_response;
 mod element_name;

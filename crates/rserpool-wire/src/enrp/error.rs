@@ -65,23 +65,21 @@ impl Error {
 
     pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
         writer.message(Self::TYPE, 0, |w| {
-            self.route().write(w);
+            Route::new(self.sender, self.receiver).write(w);
             self.error.write(w);
         });
-    }
-
-    fn route(&self) -> Route {
-        Route {
-            sender: self.sender,
-            receiver: self.receiver,
-        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAME;
-        write!(f, "{name} {} {}", self.route(), self.error)
+        write!(
+            f,
+            "{name} {} {}",
+            Route::new(self.sender, self.receiver),
+            self.error
+        )
     }
 }
 

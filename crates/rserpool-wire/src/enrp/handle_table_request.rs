@@ -60,21 +60,16 @@ impl HandleTableRequest {
         } else {
             0
         };
-        writer.message(Self::TYPE, flags, |w| self.route().write(w));
-    }
-
-    fn route(&self) -> Route {
-        Route {
-            sender: self.sender,
-            receiver: self.receiver,
-        }
+        writer.message(Self::TYPE, flags, |w| {
+            Route::new(self.sender, self.receiver).write(w);
+        });
     }
 }
 
 impl fmt::Display for HandleTableRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAME;
-        write!(f, "{name} {}", self.route())?;
+        write!(f, "{name} {}", Route::new(self.sender, self.receiver))?;
         if self.own_children_only {
             f.write_str(" [W]")?;
         }

@@ -124,18 +124,11 @@ impl HandleTableResponse {
             Err(Rejected) => Self::REJECT,
         };
         writer.message(Self::TYPE, flags, |w| {
-            self.route().write(w);
+            Route::new(self.sender, self.receiver).write(w);
             for entry in self.result.iter().flat_map(|table| &table.pool_entries) {
                 entry.write(w);
             }
         });
-    }
-
-    fn route(&self) -> Route {
-        Route {
-            sender: self.sender,
-            receiver: self.receiver,
-        }
     }
 }
 
@@ -185,7 +178,7 @@ impl PoolEntry {
 impl fmt::Display for HandleTableResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAME;
-        write!(f, "{name} {} ", self.route())?;
+        write!(f, "{name} {} ", Route::new(self.sender, self.receiver))?;
         match &self.result {
             Ok(table) => table.fmt(f),
             Err(rejected) => rejected.fmt(f),

@@ -90,19 +90,12 @@ impl HandleUpdate {
 
     pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
         writer.message(Self::TYPE, 0, |w| {
-            self.route().write(w);
+            Route::new(self.sender, self.receiver).write(w);
             self.action.write(w);
             w.u16(0);
             self.pool_handle.write(w);
             self.pool_element.write(w);
         });
-    }
-
-    fn route(&self) -> Route {
-        Route {
-            sender: self.sender,
-            receiver: self.receiver,
-        }
     }
 }
 
@@ -129,7 +122,7 @@ impl UpdateAction {
 
 impl fmt::Display for HandleUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (route, action) = (self.route(), self.action);
+        let (route, action) = (Route::new(self.sender, self.receiver), self.action);
         let (handle, element) = (&self.pool_handle, &self.pool_element);
         let name = Self::NAME;
         write!(f, "{name} {route} {action} pool {handle} {element}")

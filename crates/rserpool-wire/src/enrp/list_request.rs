@@ -50,21 +50,16 @@ impl ListRequest {
     }
 
     pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
-        writer.message(Self::TYPE, 0, |w| self.route().write(w));
-    }
-
-    fn route(&self) -> Route {
-        Route {
-            sender: self.sender,
-            receiver: self.receiver,
-        }
+        writer.message(Self::TYPE, 0, |w| {
+            Route::new(self.sender, self.receiver).write(w);
+        });
     }
 }
 
 impl fmt::Display for ListRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAME;
-        write!(f, "{name} {}", self.route())
+        write!(f, "{name} {}", Route::new(self.sender, self.receiver))
     }
 }
 

@@ -77,7 +77,7 @@ impl ListResponse {
     pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
         let flags = if self.result.is_ok() { 0 } else { Self::REJECT };
         writer.message(Self::TYPE, flags, |w| {
-            self.route().write(w);
+            Route::new(self.sender, self.receiver).write(w);
             for registrar in self.result.iter().flatten() {
                 if registrar.encoded_len() > w.room() {
                     break;
@@ -86,19 +86,12 @@ impl ListResponse {
             }
         });
     }
-
-    fn route(&self) -> Route {
-        Route {
-            sender: self.sender,
-            receiver: self.receiver,
-        }
-    }
 }
 
 impl fmt::Display for ListResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAME;
-        write!(f, "{name} {} ", self.route())?;
+        write!(f, "{name} {} ", Route::new(self.sender, self.receiver))?;
         match &self.result {
             Ok(registrars) => {
                 write!(f, "{} registrars", registrars.len())?;

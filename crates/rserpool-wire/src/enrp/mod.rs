@@ -10,6 +10,7 @@ mod list_request;
 mod list_response;
 mod presence;
 mod route;
+mod takeover;
 mod takeover_server;
 
 pub use error::Error;

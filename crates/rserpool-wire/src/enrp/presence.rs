@@ -86,26 +86,19 @@ impl Presence {
             0
         };
         writer.message(Self::TYPE, flags, |w| {
-            self.route().write(w);
+            Route::new(self.sender, self.receiver).write(w);
             self.checksum.iter().for_each(|checksum| checksum.write(w));
             self.server_information
                 .iter()
                 .for_each(|information| information.write(w));
         });
     }
-
-    fn route(&self) -> Route {
-        Route {
-            sender: self.sender,
-            receiver: self.receiver,
-        }
-    }
 }
 
 impl fmt::Display for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAME;
-        write!(f, "{name} {}", self.route())?;
+        write!(f, "{name} {}", Route::new(self.sender, self.receiver))?;
         if let Some(checksum) = self.checksum {
             write!(f, " checksum {checksum}")?;
         }

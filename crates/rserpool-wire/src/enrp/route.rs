@@ -24,6 +24,10 @@ pub(super) struct Route {
 }
 
 impl Route {
+    pub(super) fn new(sender: RegistrarId, receiver: Option<RegistrarId>) -> Self {
+        Self { sender, receiver }
+    }
+
     pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Self, Fault<'a>> {
         Ok(Self {
             sender: RegistrarId::read(reader)?,

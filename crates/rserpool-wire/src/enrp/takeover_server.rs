@@ -14,14 +14,8 @@
 //! └───────────────────────────────────────────────────────────────┘
 //! ```
 
-use super::route::Route;
+use super::takeover::takeover_message;
 use crate::RegistrarId;
-use crate::error::Fault;
-use crate::message::Header;
-use crate::reader::Reader;
-use crate::unrecognized::Unrecognized;
-use crate::writer::{Sink, Writer};
-use core::fmt;
 
 /// A registrar has taken over a peer's pool elements (RFC 5353 §2.9, §3.5).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,53 +28,11 @@ pub struct TakeoverServer {
     pub target: RegistrarId,
 }
 
-impl TakeoverServer {
-    /// The name in the RFC.
-    pub const NAME: &str = "ENRP_TAKEOVER_SERVER";
-    /// The number in the Message Type field.
-    pub const TYPE: u8 = 0x09;
-
-    pub(crate) fn read<'a>(
-        _header: Header,
-        reader: &mut Reader<'a>,
-        unrecognized: &mut Unrecognized,
-    ) -> Result<Self, Fault<'a>> {
-        let route = Route::read(reader)?;
-        let target = RegistrarId::read(reader)?;
-        unrecognized.rest(reader)?;
-        Ok(Self {
-            sender: route.sender,
-            receiver: route.receiver,
-            target,
-        })
-    }
-
-    pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
-        writer.message(Self::TYPE, 0, |w| {
-            self.route().write(w);
-            RegistrarId::write(Some(self.target), w);
-        });
-    }
-
-    fn route(&self) -> Route {
-        Route {
-            sender: self.sender,
-            receiver: self.receiver,
-        }
-    }
-}
-
-impl fmt::Display for TakeoverServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAME;
-        write!(f, "{name} {} target {}", self.route(), self.target)
-    }
-}
+takeover_message!(TakeoverServer, "ENRP_TAKEOVER_SERVER", 0x09);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::DecodeErrorKind;
     use crate::test_support::*;
     use alloc::string::ToString;
 
@@ -96,14 +48,5 @@ mod tests {
             "ENRP_TAKEOVER_SERVER 0x12345678 > 0xaabbccdd target 0x98d3fe06"
         );
         enrp_both_ways("09000010 12345678 aabbccdd 98d3fe06", message);
-    }
-
-    #[test]
-    fn the_target_is_demanded() {
-        let error = enrp_error("09000010 12345678 aabbccdd 00000000");
-        assert_eq!(
-            (error.offset, error.kind),
-            (12, DecodeErrorKind::ZeroRegistrarId)
-        );
     }
 }
