@@ -6,6 +6,7 @@ use crate::error::{NetError, Operation};
 use crate::inbox::{Found, Inbox};
 use crate::interfaces::{Interface, interfaces};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
@@ -20,8 +21,8 @@ pub const ANNOUNCE_PORT: u16 = 3863;
 /// The largest announce taken. One with a hundred addresses has less.
 const ANNOUNCE_OCTETS_MAX: usize = 4096;
 
-/// The errors of one kind of operation that are told; the rest would say the same again.
-const WARNINGS_MAX: usize = 8;
+/// Interfaces whose failure is told, each once: it fails at every announce.
+const WARNINGS_MAX: usize = 64;
 
 /// Where announces are sent and heard.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -113,7 +114,7 @@ pub(crate) struct Listener {
     config: Multicast,
     v4: Option<Rc<UdpSocket>>,
     v6: Option<Rc<UdpSocket>>,
-    warnings: usize,
+    told: Told,
 }
 
 impl Listener {
@@ -135,7 +136,7 @@ impl Listener {
             config,
             v4,
             v6,
-            warnings: 0,
+            told: Told::default(),
         };
         warnings.extend(listener.join());
         (listener, warnings)
@@ -145,7 +146,7 @@ impl Listener {
     pub(crate) fn join(&mut self) -> Vec<NetError> {
         let interfaces = match self.config.suitable() {
             Ok(interfaces) => interfaces,
-            Err(error) => return self.told(vec![error]),
+            Err(error) => return self.told.news(vec![error]),
         };
         let mut failed = Vec::new();
         for interface in interfaces {
@@ -165,12 +166,19 @@ impl Listener {
                 ));
             }
         }
-        self.told(failed)
+        self.told.news(failed)
     }
+}
 
-    fn told(&mut self, mut errors: Vec<NetError>) -> Vec<NetError> {
-        errors.truncate(WARNINGS_MAX.saturating_sub(self.warnings));
-        self.warnings += errors.len();
+/// What has been told, so that it is told once.
+#[derive(Default)]
+struct Told(BTreeSet<Option<IpAddr>>);
+
+impl Told {
+    fn news(&mut self, mut errors: Vec<NetError>) -> Vec<NetError> {
+        errors.retain(|error| {
+            self.0.len() < WARNINGS_MAX && self.0.insert(error.address.map(|at| at.ip()))
+        });
         errors
     }
 }
@@ -236,7 +244,7 @@ pub(crate) struct Sender {
     v4: Option<Socket>,
     v6: Option<Socket>,
     interfaces: Vec<Interface>,
-    warnings: usize,
+    told: Told,
 }
 
 impl Sender {
@@ -255,7 +263,7 @@ impl Sender {
             v4,
             v6,
             interfaces: Vec::new(),
-            warnings: 0,
+            told: Told::default(),
         };
         warnings.extend(sender.refresh());
         (sender, warnings)
@@ -292,8 +300,11 @@ impl Sender {
                     *at,
                 ));
             }
+            // Loopback usually has no route for IPv6's groups, and IPv4's reach all of this host.
+            let is_reached = interface.is_loopback && self.v4.is_some();
             if let (Some(socket), Some(group), Some(at)) =
                 (&self.v6, self.config.group_v6, interface.v6.first())
+                && !is_reached
             {
                 let to = SockAddr::from(SocketAddr::from((group, self.config.port)));
                 let chosen = socket.set_multicast_if_v6(interface.index);
@@ -303,9 +314,7 @@ impl Sender {
                 ));
             }
         }
-        failed.truncate(WARNINGS_MAX.saturating_sub(self.warnings));
-        self.warnings += failed.len();
-        failed
+        self.told.news(failed)
     }
 }
 

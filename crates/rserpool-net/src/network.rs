@@ -3,25 +3,25 @@
 //!
 //! Knows associations and octets, no message but the announce that it fits to each interface.
 
-use crate::error::{NetError, Operation};
+use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
 use crate::inbox::{Found, Inbox};
 use crate::interfaces::Interface;
 use crate::lifeline::Lifelines;
+use crate::listen::{listen_for_users, listeners};
 use crate::local_address::local_address_toward;
 use crate::multicast::{Listener, Multicast, Sender};
+use crate::random::random_seed;
 use crate::sctp_over_udp::{NoAssociation, SctpOverUdp};
-use crate::tcp::{self, SendRefused, TcpConnections, is_tcp};
+use crate::tcp::{SendRefused, TcpConnections, is_tcp};
 use crate::udp::{Port, UDP_ENCAPSULATION_PORT, UdpSockets};
 use rserpool_core::{AssociationId, PeerAddress, RegistrarAddress, Timestamp, Transport};
 use rserpool_sctp::{ConnectError, DownReason, Event, Outgoing, Remote, SendError};
-use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep_until};
 
 /// Payload protocol identifier of ASAP (RFC 5352 §8.3).
@@ -29,9 +29,6 @@ pub const ASAP_PPID: u32 = 11;
 
 /// How often interfaces that came up are looked for.
 const INTERFACES_REFRESH: Duration = Duration::from_secs(10);
-
-/// What waits to be accepted: a burst of 10,000 pool users or lifelines must not be refused.
-const LISTEN_BACKLOG: i32 = 4096;
 
 /// What strangers do wrong is told this often, and then only counted.
 const STRANGERS_TOLD_MAX: u64 = 64;
@@ -589,114 +586,4 @@ fn sctp_peer(remote: SocketAddr, sctp_port: u16) -> PeerAddress {
         port: sctp_port,
         udp_port: Some(remote.port()).filter(|&port| port != UDP_ENCAPSULATION_PORT),
     }
-}
-
-/// Listens for pool users at every address; one that fails is one too many, as it was asked for.
-fn listen_for_users(
-    addresses: &[IpAddr],
-    port: Port,
-    inbox: &Rc<Inbox>,
-) -> Result<SocketAddr, NetError> {
-    let mut listening = listeners(addresses, port.first(tcp::ASAP_TCP_PORT));
-    if port == Port::WellKnownIfFree && listening.iter().any(is_in_use) {
-        listening = listeners(addresses, 0);
-    }
-    let mut first = None;
-    for listener in listening {
-        match listener {
-            Ok((listener, at)) => {
-                first = first.or(Some(at));
-                tokio::task::spawn_local(tcp::listen(listener, Rc::clone(inbox)));
-            }
-            // A host without IPv6.
-            Err(error) if addresses.is_empty() && first.is_some() && error.is_missing_family() => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let none = || {
-        NetError::new(
-            Operation::ListenTcp,
-            None,
-            io::ErrorKind::AddrNotAvailable.into(),
-        )
-    };
-    first.ok_or_else(none)
-}
-
-fn is_in_use(listening: &Listening) -> bool {
-    listening.as_ref().is_err_and(NetError::is_in_use)
-}
-
-type Listening = Result<(TcpListener, SocketAddr), NetError>;
-
-/// Listeners at each address, or at all of both families; with port 0 all get the first one's.
-fn listeners(addresses: &[IpAddr], mut port: u16) -> Vec<Listening> {
-    let any = [
-        IpAddr::from(Ipv4Addr::UNSPECIFIED),
-        IpAddr::from(Ipv6Addr::UNSPECIFIED),
-    ];
-    let mut listening = Vec::new();
-    for &address in if addresses.is_empty() {
-        &any[..]
-    } else {
-        addresses
-    } {
-        let at = SocketAddr::new(address, port);
-        let listener =
-            listen_at(at).map_err(|error| NetError::new(Operation::ListenTcp, at, error));
-        if let Ok((_, at)) = &listener {
-            port = at.port();
-        }
-        listening.push(listener);
-    }
-    listening
-}
-
-fn listen_at(at: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
-    if at.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // A registrar that restarts must get its port back while old connections linger.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&at.into())?;
-    socket.listen(LISTEN_BACKLOG)?;
-    let listener = TcpListener::from_std(socket.into())?;
-    let at = listener.local_addr()?;
-    Ok((listener, at))
-}
-
-/// 32 octets of the system's randomness.
-fn random_seed() -> Result<[u8; 32], NetError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)
-        .map_err(|error| NetError::new(Operation::Randomness, None, error.into()))?;
-    Ok(seed)
-}
-
-/// A random number, as for identifiers.
-///
-/// # Errors
-/// The system's randomness cannot be read.
-pub fn random_u32() -> Result<u32, NetError> {
-    let [a, b, c, d, ..] = random_u64()?.to_ne_bytes();
-    Ok(u32::from_ne_bytes([a, b, c, d]))
-}
-
-/// A seed for a machine.
-pub(crate) fn random_u64() -> Result<u64, NetError> {
-    let mut seed = [0; 8];
-    getrandom::fill(&mut seed)
-        .map_err(|error| NetError::new(Operation::Randomness, None, error.into()))?;
-    Ok(u64::from_ne_bytes(seed))
-}
-
-/// An SCTP port of the dynamic range. A kernel's SCTP tells peers of one host apart by it alone,
-/// whatever UDP ports they have.
-pub(crate) fn random_sctp_port() -> Result<u16, NetError> {
-    const FIRST: u16 = 49_152;
-    let [low, high, ..] = random_u64()?.to_ne_bytes();
-    Ok(FIRST + u16::from_ne_bytes([low, high]) % (u16::MAX - FIRST))
 }

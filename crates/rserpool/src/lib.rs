@@ -50,6 +50,7 @@
 //! blocks.
 
 mod error;
+mod options;
 mod pool_element;
 mod pool_user;
 mod registrar;

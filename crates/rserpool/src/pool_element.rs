@@ -1,6 +1,6 @@
 //! A pool element, from an application.
 
-use crate::registrar::port_or_any;
+use crate::options::{client_options, node_options};
 use crate::{RegisterFailed, Timers};
 use rserpool_core::RegistrarAddress;
 use rserpool_core::pool_element::Event;
@@ -119,6 +119,9 @@ pub struct PoolElementBuilder {
 }
 
 impl PoolElementBuilder {
+    node_options!();
+    client_options!();
+
     /// The pool's policy and this pool element's values; otherwise round robin. All pool elements
     /// of a pool have the same policy.
     pub fn policy(mut self, policy: Policy) -> Self {
@@ -132,31 +135,6 @@ impl PoolElementBuilder {
         self
     }
 
-    /// Registrars that are known by address; without any they are found by multicast.
-    pub fn registrars(mut self, registrars: impl Into<Vec<RegistrarAddress>>) -> Self {
-        self.registrars = registrars.into();
-        self
-    }
-
-    /// Local addresses, which are also registered; none: all, and the one toward the registrar is
-    /// registered.
-    pub fn addresses(mut self, addresses: impl Into<Vec<IpAddr>>) -> Self {
-        self.addresses = addresses.into();
-        self
-    }
-
-    /// UDP port that carries SCTP; 0, and otherwise: any.
-    pub fn udp_port(mut self, port: u16) -> Self {
-        self.udp_port = port_or_any(port);
-        self
-    }
-
-    /// SCTP port; otherwise a random one.
-    pub fn sctp_port(mut self, port: u16) -> Self {
-        self.sctp_port = Some(port);
-        self
-    }
-
     /// How long its registration holds unless renewed (`None`: for ever); otherwise as the timers
     /// say.
     pub fn registration_life(mut self, life: Option<Duration>) -> Self {
@@ -167,24 +145,6 @@ impl PoolElementBuilder {
     /// How long [`PoolElementBuilder::register`] tries; otherwise 10 s.
     pub fn register_timeout(mut self, timeout: Duration) -> Self {
         self.register_timeout = timeout;
-        self
-    }
-
-    /// Its timers.
-    pub fn timers(mut self, timers: Timers) -> Self {
-        self.timers = timers;
-        self
-    }
-
-    /// Where announces of registrars are heard; [`Multicast::off`]: nowhere.
-    pub fn multicast(mut self, multicast: Multicast) -> Self {
-        self.multicast = multicast;
-        self
-    }
-
-    /// Makes everything random the same in each run; for tests.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
         self
     }
 

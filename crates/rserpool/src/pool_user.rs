@@ -1,6 +1,6 @@
 //! A pool user, from an application.
 
-use crate::registrar::port_or_any;
+use crate::options::{client_options, node_options};
 use crate::{ConnectFailed, ResolveFailed, Session, Timers};
 use rserpool_core::RegistrarAddress;
 use rserpool_core::pool_user::{Event, Limits};
@@ -185,51 +185,12 @@ pub struct PoolUserBuilder {
 }
 
 impl PoolUserBuilder {
-    /// Registrars that are known by address; without any they are found by multicast.
-    pub fn registrars(mut self, registrars: impl Into<Vec<RegistrarAddress>>) -> Self {
-        self.registrars = registrars.into();
-        self
-    }
-
-    /// Local addresses; none: all.
-    pub fn addresses(mut self, addresses: impl Into<Vec<IpAddr>>) -> Self {
-        self.addresses = addresses.into();
-        self
-    }
-
-    /// UDP port that carries SCTP; 0, and otherwise: any.
-    pub fn udp_port(mut self, port: u16) -> Self {
-        self.udp_port = port_or_any(port);
-        self
-    }
-
-    /// SCTP port; otherwise a random one.
-    pub fn sctp_port(mut self, port: u16) -> Self {
-        self.sctp_port = Some(port);
-        self
-    }
-
-    /// Its timers.
-    pub fn timers(mut self, timers: Timers) -> Self {
-        self.timers = timers;
-        self
-    }
+    node_options!();
+    client_options!();
 
     /// What it may use up.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
-        self
-    }
-
-    /// Where announces of registrars are heard; [`Multicast::off`]: nowhere.
-    pub fn multicast(mut self, multicast: Multicast) -> Self {
-        self.multicast = multicast;
-        self
-    }
-
-    /// Makes everything random the same in each run; for tests.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
         self
     }
 

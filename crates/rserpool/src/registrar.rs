@@ -1,6 +1,7 @@
 //! A registrar, from an application.
 
 use crate::Timers;
+use crate::options::{node_options, port_or_any};
 use rserpool_core::registrar::{Config, Event, Limits, Snapshot};
 use rserpool_handlespace::Policies;
 use rserpool_net::{
@@ -85,27 +86,17 @@ pub struct RegistrarBuilder {
 }
 
 impl RegistrarBuilder {
+    node_options!();
+
     /// Its identifier; otherwise a random one, as the RFC asks for.
     pub fn id(mut self, id: RegistrarId) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// Local addresses; none: all.
-    pub fn addresses(mut self, addresses: impl Into<Vec<IpAddr>>) -> Self {
-        self.addresses = addresses.into();
-        self
-    }
-
     /// SCTP port; otherwise 3863.
     pub fn sctp_port(mut self, port: u16) -> Self {
         self.sctp_port = port;
-        self
-    }
-
-    /// UDP port that carries SCTP; 0: any. Otherwise 9899, or any if that is taken.
-    pub fn udp_port(mut self, port: u16) -> Self {
-        self.udp_port = port_or_any(port);
         self
     }
 
@@ -118,18 +109,6 @@ impl RegistrarBuilder {
     /// No pool users by TCP.
     pub fn without_tcp(mut self) -> Self {
         self.tcp_port = None;
-        self
-    }
-
-    /// Where it announces itself and hears others; [`Multicast::off`]: nowhere.
-    pub fn multicast(mut self, multicast: Multicast) -> Self {
-        self.multicast = multicast;
-        self
-    }
-
-    /// Its timers.
-    pub fn timers(mut self, timers: Timers) -> Self {
-        self.timers = timers;
         self
     }
 
@@ -149,12 +128,6 @@ impl RegistrarBuilder {
     /// as fit into a message.
     pub fn items_default(mut self, items: usize) -> Self {
         self.items_default = Some(items);
-        self
-    }
-
-    /// Makes everything random the same in each run; for tests.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
         self
     }
 
@@ -186,14 +159,5 @@ impl RegistrarBuilder {
         Ok(Registrar {
             node: RegistrarNode::start(config).await?,
         })
-    }
-}
-
-/// A port as applications give it.
-pub(crate) fn port_or_any(port: u16) -> Port {
-    if port == 0 {
-        Port::Any
-    } else {
-        Port::Exactly(port)
     }
 }

@@ -1,28 +1,32 @@
 //! A pool element on its network: its registration, and the associations of its pool users.
 
+mod config;
+mod register_failed;
+
+pub use config::{PoolElementConfig, PoolElementEndpoints};
+pub use register_failed::RegisterFailed;
+
 use crate::connection::{Connection, inlet};
 use crate::data::DataConnections;
 use crate::driver::{Down, FromPeer, InputOf, OutputOf, Role, Shared, Up};
 use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
-use crate::multicast::Multicast;
-use crate::network::{Network, NetworkConfig, random_sctp_port, random_u64};
+use crate::network::{Network, NetworkConfig};
 use crate::node::{DataReceiver, EventReceiver, Events, Node, NodeEvent};
+use crate::random::{random_sctp_port, random_u64};
 use crate::registrar::encapsulation_port;
 use crate::registrar_associations::{Ended, RegistrarAssociations};
-use crate::udp::Port;
 use rserpool_core::pool_element::{
     Command, Config, Event, Input, Output, UserProtocol, UserTransportTemplate,
 };
 use rserpool_core::{
     AssociationId, Machine, PeerAddress, PoolElement, RegistrarAddress, Timestamp,
 };
+use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::Message;
-use rserpool_wire::parameter::{OperationError, Policy, TransportUse};
-use rserpool_wire::{PoolElementId, PoolHandle};
+use rserpool_wire::parameter::{Policy, TransportUse};
 use std::cell::RefCell;
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -33,48 +37,6 @@ const ACCEPT_QUEUE_MAX: usize = 1024;
 /// Associations with pool users at one time; each costs some thousand octets when idle.
 const ASSOCIATIONS_MAX: usize = 16_384;
 
-/// How a pool element is put on the network.
-#[derive(Clone, Debug)]
-pub struct PoolElementConfig {
-    /// The pool.
-    pub pool_handle: PoolHandle,
-    /// Its identifier; `None`: a random one.
-    pub id: Option<PoolElementId>,
-    /// Its policy and values.
-    pub policy: Policy,
-    /// How long its registration holds unless renewed; `None`: for ever.
-    pub registration_life: Option<Duration>,
-    /// Registrars that are known without announces.
-    pub registrars: Vec<RegistrarAddress>,
-    /// Local addresses; none: all, and the one toward the registrar is registered.
-    pub addresses: Vec<IpAddr>,
-    /// SCTP port; `None`: a random one.
-    pub sctp_port: Option<u16>,
-    /// UDP port that carries SCTP.
-    pub udp_port: Port,
-    /// Where announces are heard.
-    pub multicast: Multicast,
-    /// The protocol's timers.
-    pub timers: rserpool_core::Timers,
-    /// The timers of its associations.
-    pub sctp_timers: rserpool_sctp::Timers,
-    /// How long the first registration may take.
-    pub register_timeout: Duration,
-    /// Decides everything random in the machine; `None`: the system's randomness.
-    pub seed: Option<u64>,
-}
-
-/// Where pool users can reach a pool element.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PoolElementEndpoints {
-    /// The local addresses of its sockets; unspecified where they are all.
-    pub addresses: Vec<IpAddr>,
-    /// SCTP port.
-    pub sctp_port: u16,
-    /// UDP port that carries SCTP.
-    pub udp_port: u16,
-}
-
 /// How the registration is.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Registration {
@@ -84,58 +46,6 @@ pub struct Registration {
     pub home: Option<RegistrarAddress>,
     /// Whether it is registered, as far as it knows.
     pub is_registered: bool,
-}
-
-/// Why a pool element is not registered.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum RegisterFailed {
-    /// A socket or thread could not be had.
-    Network(NetError),
-    /// The registrar rejected the registration.
-    Rejected(Option<OperationError>),
-    /// Registrars were found, and none answered.
-    NoAnswer,
-    /// No registrar was found in time.
-    NoRegistrar,
-    /// The pool element ended.
-    Ended,
-}
-
-impl RegisterFailed {
-    /// Whether registering again with nothing changed may succeed.
-    pub fn is_temporary(&self) -> bool {
-        match self {
-            Self::Network(error) => error.is_temporary(),
-            Self::NoAnswer | Self::NoRegistrar => true,
-            Self::Rejected(_) | Self::Ended => false,
-        }
-    }
-}
-
-impl fmt::Display for RegisterFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Network(error) => error.fmt(f),
-            Self::Rejected(Some(error)) => write!(f, "the registrar rejected it: {error}"),
-            Self::Rejected(None) => f.write_str("the registrar rejected it without saying why"),
-            Self::NoAnswer => f.write_str("no registrar answers: check that one is running"),
-            Self::NoRegistrar => f.write_str(
-                "no registrar was found: start one (`rsp registrar`), or name one by its address",
-            ),
-            Self::Ended => f.write_str("the pool element has ended: register a new one"),
-        }
-    }
-}
-
-impl std::error::Error for RegisterFailed {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        if let Self::Network(error) = self {
-            Some(error)
-        } else {
-            None
-        }
-    }
 }
 
 /// A running pool element. Dropping it deregisters it in its own thread, which goes on until the

@@ -1,0 +1,51 @@
+//! How a pool element is put on the network, and where it then is.
+
+use crate::multicast::Multicast;
+use crate::udp::Port;
+use rserpool_core::RegistrarAddress;
+use rserpool_wire::parameter::Policy;
+use rserpool_wire::{PoolElementId, PoolHandle};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How a pool element is put on the network.
+#[derive(Clone, Debug)]
+pub struct PoolElementConfig {
+    /// The pool.
+    pub pool_handle: PoolHandle,
+    /// Its identifier; `None`: a random one.
+    pub id: Option<PoolElementId>,
+    /// Its policy and values.
+    pub policy: Policy,
+    /// How long its registration holds unless renewed; `None`: for ever.
+    pub registration_life: Option<Duration>,
+    /// Registrars that are known without announces.
+    pub registrars: Vec<RegistrarAddress>,
+    /// Local addresses; none: all, and the one toward the registrar is registered.
+    pub addresses: Vec<IpAddr>,
+    /// SCTP port; `None`: a random one.
+    pub sctp_port: Option<u16>,
+    /// UDP port that carries SCTP.
+    pub udp_port: Port,
+    /// Where announces are heard.
+    pub multicast: Multicast,
+    /// The protocol's timers.
+    pub timers: rserpool_core::Timers,
+    /// The timers of its associations.
+    pub sctp_timers: rserpool_sctp::Timers,
+    /// How long the first registration may take.
+    pub register_timeout: Duration,
+    /// Decides everything random in the machine; `None`: the system's randomness.
+    pub seed: Option<u64>,
+}
+
+/// Where pool users can reach a pool element.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PoolElementEndpoints {
+    /// The local addresses of its sockets; unspecified where they are all.
+    pub addresses: Vec<IpAddr>,
+    /// SCTP port.
+    pub sctp_port: u16,
+    /// UDP port that carries SCTP.
+    pub udp_port: u16,
+}
