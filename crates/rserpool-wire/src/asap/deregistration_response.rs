@@ -1,4 +1,5 @@
-//! ASAP_DEREGISTRATION_RESPONSE ([RFC 5352 §2.2.4](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.4)).
+//! ASAP_DEREGISTRATION_RESPONSE
+//! ([RFC 5352 §2.2.4](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.4)).
 //!
 //! ```text
 //!  0                   1                   2                   3

@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn the_first_one_counts_and_what_does_not_belong_is_skipped() {
         asap_reads(
-            "02000028 0009000c 4563686f 506f6f6c 000e0008 56c3491e 000c0008 00090004 000e0008 00000001",
+            "02000028 0009000c 4563686f 506f6f6c 000e0008 56c3491e
+             000c0008 00090004 000e0008 00000001",
             message(),
         );
     }

@@ -1,4 +1,5 @@
-//! ASAP_ENDPOINT_KEEP_ALIVE ([RFC 5352 §2.2.7](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.7)).
+//! ASAP_ENDPOINT_KEEP_ALIVE
+//! ([RFC 5352 §2.2.7](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.7)).
 //!
 //! ```text
 //!  0                   1                   2                   3

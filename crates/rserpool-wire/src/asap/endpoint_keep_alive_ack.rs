@@ -1,4 +1,5 @@
-//! ASAP_ENDPOINT_KEEP_ALIVE_ACK ([RFC 5352 §2.2.8](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.8)).
+//! ASAP_ENDPOINT_KEEP_ALIVE_ACK
+//! ([RFC 5352 §2.2.8](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.8)).
 //!
 //! ```text
 //!  0                   1                   2                   3

@@ -1,4 +1,5 @@
-//! ASAP_ENDPOINT_UNREACHABLE ([RFC 5352 §2.2.9](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.9)).
+//! ASAP_ENDPOINT_UNREACHABLE
+//! ([RFC 5352 §2.2.9](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.9)).
 //!
 //! ```text
 //!  0                   1                   2                   3

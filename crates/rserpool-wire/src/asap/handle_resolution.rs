@@ -1,4 +1,5 @@
-//! ASAP_HANDLE_RESOLUTION ([RFC 5352 §2.2.5](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.5)).
+//! ASAP_HANDLE_RESOLUTION
+//! ([RFC 5352 §2.2.5](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.5)).
 //!
 //! ```text
 //!  0                   1                   2                   3

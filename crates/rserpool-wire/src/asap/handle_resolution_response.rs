@@ -1,4 +1,5 @@
-//! ASAP_HANDLE_RESOLUTION_RESPONSE ([RFC 5352 §2.2.6](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.6)).
+//! ASAP_HANDLE_RESOLUTION_RESPONSE
+//! ([RFC 5352 §2.2.6](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.6)).
 //!
 //! ```text
 //!  0                   1                   2                   3

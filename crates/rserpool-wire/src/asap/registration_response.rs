@@ -1,4 +1,5 @@
-//! ASAP_REGISTRATION_RESPONSE ([RFC 5352 §2.2.3](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.3)).
+//! ASAP_REGISTRATION_RESPONSE
+//! ([RFC 5352 §2.2.3](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.3)).
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -143,7 +144,8 @@ mod tests {
         );
         let cause = ErrorCause::InconsistentPoolPolicy(Some(Policy::RoundRobin));
         asap_both_ways(
-            "03010028 0009000c 4563686f 506f6f6c 000e0008 56c3491e 000c0010 0005000c 00080008 00000001",
+            "03010028 0009000c 4563686f 506f6f6c 000e0008 56c3491e
+             000c0010 0005000c 00080008 00000001",
             message(Err(Some(cause.into()))),
         );
     }

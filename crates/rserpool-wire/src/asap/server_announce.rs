@@ -1,4 +1,5 @@
-//! ASAP_SERVER_ANNOUNCE ([RFC 5352 §2.2.10](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.10)).
+//! ASAP_SERVER_ANNOUNCE
+//! ([RFC 5352 §2.2.10](https://www.rfc-editor.org/rfc/rfc5352#section-2.2.10)).
 //!
 //! ```text
 //!  0                   1                   2                   3

@@ -1,4 +1,5 @@
-//! ENRP_HANDLE_TABLE_RESPONSE ([RFC 5353 §2.3](https://www.rfc-editor.org/rfc/rfc5353#section-2.3)).
+//! ENRP_HANDLE_TABLE_RESPONSE
+//! ([RFC 5353 §2.3](https://www.rfc-editor.org/rfc/rfc5353#section-2.3)).
 //!
 //! ```text
 //!  0                   1                   2                   3

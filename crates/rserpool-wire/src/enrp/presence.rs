@@ -16,7 +16,8 @@
 //! └───────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! \* "Reply required": RFC 5353 speaks of it and gives it no bit; rsplib and Wireshark use this one.
+//! \* "Reply required": RFC 5353 speaks of it and gives it no bit; rsplib and Wireshark use this
+//! one.
 
 use super::route::Route;
 use crate::RegistrarId;

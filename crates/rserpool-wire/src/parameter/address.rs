@@ -1,4 +1,5 @@
-//! IPv4 and IPv6 Address parameters ([RFC 5354 §3.1](https://www.rfc-editor.org/rfc/rfc5354#section-3.1),
+//! IPv4 and IPv6 Address parameters
+//! ([RFC 5354 §3.1](https://www.rfc-editor.org/rfc/rfc5354#section-3.1),
 //! [§3.2](https://www.rfc-editor.org/rfc/rfc5354#section-3.2)).
 //!
 //! ```text

@@ -83,7 +83,7 @@ pub enum ErrorCause {
     InconsistentPoolPolicy(Option<Policy>),
     /// 0x6: lack of resources.
     LackOfResources,
-    /// 0x7: the pool has another transport type, given here; to be left out as little as the policy.
+    /// 0x7: the pool has another transport type, given here. We never leave it out.
     InconsistentTransportType(Option<UserTransport>),
     /// 0x8: the pool has another data/control configuration.
     InconsistentDataControlConfiguration,
@@ -309,57 +309,27 @@ mod tests {
         .unwrap()
     }
 
+    fn both_ways(digits: &str, cause: &ErrorCause, shown: &str) {
+        assert_eq!(cause.to_string(), shown);
+        let octets = hex(digits);
+        // The padding of the last cause is not counted.
+        let length = octets.len() - (4 - usize::from(octets[3]) % 4) % 4;
+        let whole = alloc::format!("000c{:04x} {digits}", length + 4);
+        let error = OperationError::from(cause.clone());
+        assert_eq!(read(&whole), error);
+        assert_eq!(written(|w| error.write(w)), hex(&whole));
+    }
+
     #[test]
-    fn every_cause() {
-        let policy = Policy::WeightedRandom { weight: 1 };
-        let transport = UserTransport::Sctp(sctp(7, TransportUse::DATA_ONLY, &["10.1.0.1"]));
-        let other = ErrorCause::Other {
-            code: 0xf006,
-            information: vec![1],
-        };
+    fn causes_without_information() {
         for (digits, cause, shown) in [
             ("00000004", ErrorCause::Unspecified, "unspecified error"),
-            (
-                "0001000a 40770006 aabb0000",
-                ErrorCause::UnrecognizedParameter(hex("40770006aabb")),
-                "unrecognized parameter 40770006aabb",
-            ),
-            (
-                "00020008 4f000004",
-                ErrorCause::UnrecognizedMessage(hex("4f000004")),
-                "unrecognized message 4f000004",
-            ),
-            (
-                "0003000c 000e0008 00000000",
-                ErrorCause::InvalidValues(hex("000e000800000000")),
-                "invalid values 000e000800000000",
-            ),
             (
                 "00040004",
                 ErrorCause::NonUniquePoolElementIdentifier,
                 "non-unique pe identifier",
             ),
-            (
-                "00050004",
-                ErrorCause::InconsistentPoolPolicy(None),
-                "inconsistent pool policy",
-            ),
-            (
-                "00050010 0008000c 00000004 00000001",
-                ErrorCause::InconsistentPoolPolicy(Some(policy)),
-                "inconsistent pool policy, the pool has weighted-random weight 1",
-            ),
             ("00060004", ErrorCause::LackOfResources, "lack of resources"),
-            (
-                "00070004",
-                ErrorCause::InconsistentTransportType(None),
-                "inconsistent transport type",
-            ),
-            (
-                "00070014 00040010 00070000 00010008 0a010001",
-                ErrorCause::InconsistentTransportType(Some(transport)),
-                "inconsistent transport type, the pool has sctp 7 10.1.0.1",
-            ),
             (
                 "00080004",
                 ErrorCause::InconsistentDataControlConfiguration,
@@ -375,21 +345,60 @@ mod tests {
                 ErrorCause::RejectedDueToSecurity,
                 "rejected due to security considerations",
             ),
-            ("f0060005 01000000", other, "cause 0xf006 01"),
         ] {
-            assert_eq!(cause.to_string(), shown);
-            let cause_octets = hex(digits);
-            let length = match cause_octets[3] % 4 {
-                0 => cause_octets.len(),
-                rest => cause_octets.len() - 4 + usize::from(rest),
-            };
-            let whole = alloc::format!("000c{:04x} {digits}", length + 4);
-            assert_eq!(read(&whole), cause.clone().into());
-            assert_eq!(
-                written(|w| OperationError::from(cause).write(w)),
-                hex(&whole)
-            );
+            both_ways(digits, &cause, shown);
         }
+    }
+
+    #[test]
+    fn causes_with_octets() {
+        both_ways(
+            "0001000a 40770006 aabb0000",
+            &ErrorCause::UnrecognizedParameter(hex("40770006aabb")),
+            "unrecognized parameter 40770006aabb",
+        );
+        both_ways(
+            "00020008 4f000004",
+            &ErrorCause::UnrecognizedMessage(hex("4f000004")),
+            "unrecognized message 4f000004",
+        );
+        both_ways(
+            "0003000c 000e0008 00000000",
+            &ErrorCause::InvalidValues(hex("000e000800000000")),
+            "invalid values 000e000800000000",
+        );
+        let other = ErrorCause::Other {
+            code: 0xf006,
+            information: vec![1],
+        };
+        both_ways("f0060005 01000000", &other, "cause 0xf006 01");
+    }
+
+    #[test]
+    fn causes_with_parameters() {
+        let policy = Policy::WeightedRandom { weight: 1 };
+        both_ways(
+            "00050010 0008000c 00000004 00000001",
+            &ErrorCause::InconsistentPoolPolicy(Some(policy)),
+            "inconsistent pool policy, the pool has weighted-random weight 1",
+        );
+        let transport = UserTransport::Sctp(sctp(7, TransportUse::DATA_ONLY, &["10.1.0.1"]));
+        both_ways(
+            "00070014 00040010 00070000 00010008 0a010001",
+            &ErrorCause::InconsistentTransportType(Some(transport)),
+            "inconsistent transport type, the pool has sctp 7 10.1.0.1",
+        );
+        // rsplib leaves them out.
+        both_ways(
+            "00050004",
+            &ErrorCause::InconsistentPoolPolicy(None),
+            "inconsistent pool policy",
+        );
+        both_ways(
+            "00070004",
+            &ErrorCause::InconsistentTransportType(None),
+            "inconsistent transport type",
+        );
     }
 
     #[test]
