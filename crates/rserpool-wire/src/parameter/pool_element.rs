@@ -158,8 +158,8 @@ impl fmt::Display for PoolElement {
 /// A complete, valid Pool Element parameter as octets, cheap to clone and to send again.
 ///
 /// The octets are those that [`PoolElement::encode_into`] gives: what arrives in another order,
-/// with parameters that are skipped, or with padding that is not zero is put straight when it is read.
-/// So equal octets are equal pool elements, and the other way round.
+/// with parameters that are skipped, or with padding that is not zero is put straight when it is
+/// read. So equal octets are equal pool elements, and the other way round.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct EncodedPoolElement(Arc<[u8]>);
 
