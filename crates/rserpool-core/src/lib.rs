@@ -9,6 +9,7 @@
 //! has no clock, no socket, no runtime and no log; the same seed and inputs give the same outputs.
 
 mod address;
+mod client;
 mod keyed_timers;
 mod machine;
 pub mod pool_element;
@@ -25,6 +26,7 @@ pub use address::{
     ASAP_PORT, AssociationId, InvalidRegistrarAddress, PeerAddress, RegistrarAddress,
     SCTP_UDP_PORT, Transport,
 };
+pub use client::ClientOutput;
 pub use machine::Machine;
 pub use pool_element::PoolElement;
 pub use pool_user::PoolUser;

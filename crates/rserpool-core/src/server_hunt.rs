@@ -331,9 +331,17 @@ impl ServerHunt {
     }
 
     /// SH5.2: a different set each time: those tried longest ago first; of these the static ones;
-    /// of these any. One that has just failed as home registrar only when no other is left.
+    /// of these any. One that has just failed as home registrar only when no other is left. One
+    /// of three is a static one in any case, however many announces somebody makes up.
     fn next_candidate(&self, rng: &mut impl Rng, others_running: bool) -> Option<usize> {
-        let rank = |known: &Known| (known.suspect, known.tried_in, known.outdated_at.is_some());
+        let is_announced = |known: &Known| known.outdated_at.is_some();
+        let mut attempting = self.known.iter().filter(|known| known.attempting);
+        let wants_static = attempting.all(is_announced);
+        let rank = |known: &Known| {
+            let comes_later = wants_static && is_announced(known);
+            let announced = is_announced(known);
+            (known.suspect, comes_later, known.tried_in, announced)
+        };
         let candidates = || {
             self.known.iter().enumerate().filter(|(_, known)| {
                 !known.attempting

@@ -244,6 +244,33 @@ fn a_registrar_that_slept_removes_nobody_before_all_could_be_heard() {
 }
 
 #[test]
+fn f7_a_registration_life_stands_still_while_the_registrar_sleeps() {
+    for jump in [51_700, 3_600_000, 30 * 365 * 86_400_000] {
+        let mut registrar = registrar_with(&[1]);
+        for id in 0..500 {
+            say(&mut registrar, 0, 1, registration(element_on(1, id)));
+        }
+        run_answering(&mut registrar, 3_000, &[]);
+        let awake = 3_000 + jump;
+        while registrar
+            .poll_timeout()
+            .is_some_and(|next| next <= at(awake))
+        {
+            registrar.handle_timeout(at(awake));
+            drain(&mut registrar);
+        }
+        for id in 0..500 {
+            say(&mut registrar, awake, 1, keep_alive_ack(id));
+        }
+        // Nobody has had an occasion to renew; 57 s of each life are left.
+        run_answering(&mut registrar, awake + 56_000, &[]);
+        assert_eq!(identifiers(&registrar).len(), 500, "{jump} ms");
+        run_answering(&mut registrar, awake + 60_000, &[]);
+        assert_eq!(identifiers(&registrar).len(), 0, "{jump} ms");
+    }
+}
+
+#[test]
 fn a_registrar_that_slept_still_finds_the_dead() {
     let mut registrar = registrar_with(&[1]);
     say(&mut registrar, 0, 1, forever(11));

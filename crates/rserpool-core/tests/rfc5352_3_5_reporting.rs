@@ -74,6 +74,24 @@ fn a_reported_pool_element_is_not_selected_while_there_is_another() {
 }
 
 #[test]
+fn with_a_subscription_too_it_is_selected_again_if_the_registrar_keeps_it() {
+    let mut user = at_home();
+    subscribe(&mut user, 0, 100);
+    receive(&mut user, 0, 1, accepting(&[11, 12]));
+    report(&mut user, 1, 11);
+    assert_eq!(
+        resolve(&mut user, 2_250, 101),
+        [resolved(101, &[12], Source::Cache)]
+    );
+    // It has been avoided for 2.25 s, and no update has taken it away.
+    assert_eq!(resolve(&mut user, 2_251, 102), [asked(1, true, None)]);
+    let outputs = receive(&mut user, 2_252, 1, accepting(&[11, 12]));
+    assert_eq!(outputs, [resolved(102, &[11, 12], Source::Registrar)]);
+    let outputs = resolve(&mut user, 100_000, 103);
+    assert_eq!(outputs, [resolved(103, &[11, 12], Source::Cache)]);
+}
+
+#[test]
 fn when_all_have_been_reported_the_registrar_is_asked() {
     let mut user = at_home();
     select(&mut user, 0, 100);

@@ -228,6 +228,19 @@ fn static_registrars_come_first() {
 }
 
 #[test]
+fn announces_of_registrars_that_are_not_there_do_not_hide_the_static_ones() {
+    let mut user = at_home();
+    for number in 1..=64 {
+        let spoofed = announce(number, vec![sctp(u8::try_from(number).unwrap())]);
+        hear(&mut user, 0, "10.0.0.66:3863", spoofed);
+    }
+    let mut outputs = lost(&mut user, 1, 1);
+    // None of them answers. In one round the lost one comes last, in all others it has a turn.
+    outputs.extend(untimed(run(&mut user, 4_100)));
+    assert!(connects(&outputs).contains(&HOME.to_owned()));
+}
+
+#[test]
 fn the_registrar_that_failed_is_tried_last_and_is_tried() {
     let mut user = at_home_with(config(&[HOME, OTHER]));
     let outputs = lost(&mut user, 1, 1);

@@ -36,7 +36,7 @@ impl PoolElement {
             pool_handle: self.config.pool_handle.clone(),
             pool_element: self.id,
         };
-        self.send(to, message);
+        self.outputs.send(to, message);
         self.outstanding = Some(Outstanding::Deregistration);
         let t3 = self.config.timers.t3_deregistration;
         self.timers.start(Timer::T3Deregistration, self.now + t3);
@@ -55,7 +55,7 @@ impl PoolElement {
             (Some(Outstanding::Deregistration), Some(error)) if is_ours => {
                 self.goal = Goal::Nothing;
                 self.leave_registrars();
-                self.emit(Event::DeregistrationRejected { error });
+                self.outputs.emit(Event::DeregistrationRejected { error });
             }
             (None, None) if is_ours && self.is_registered => self.on_expired(),
             // A registration is under way: what ended was the one before.
@@ -69,12 +69,12 @@ impl PoolElement {
         self.goal = Goal::Nothing;
         self.granted = None;
         self.leave_registrars();
-        self.emit(Event::Deregistered);
+        self.outputs.emit(Event::Deregistered);
     }
 
     /// The registrar has removed this pool element, which is alive: it registers again at once.
     fn on_expired(&mut self) {
-        self.emit(Event::Expired);
+        self.outputs.emit(Event::Expired);
         self.timers.stop(&Timer::T4Reregistration);
         self.is_registered = false;
         self.is_due = true;

@@ -2,8 +2,8 @@
 //!
 //! Must not know what is said to it.
 
-use super::{Event, Goal, Output, PoolElement, Timer};
-use crate::server_hunt::{ATTEMPTS_MAX, HuntOutput};
+use super::{Event, Goal, PoolElement, Timer};
+use crate::server_hunt::ATTEMPTS_MAX;
 use crate::{AssociationId, RegistrarAddress};
 use rserpool_wire::RegistrarId;
 use rserpool_wire::asap::Message;
@@ -49,11 +49,11 @@ impl PoolElement {
         // One that came up while it was being stopped is not wanted any more; any other was
         // established by a registrar.
         if self.goal == Goal::Nothing || self.hunt.was_stopped(self.now, &up.address) {
-            return self.close(up.association);
+            return self.outputs.close(up.association);
         }
         if self.visitors.len() >= VISITORS_MAX {
             let oldest = self.visitors.remove(0);
-            self.close(oldest.association);
+            self.outputs.close(oldest.association);
         }
         self.visitors.push(up);
     }
@@ -91,7 +91,7 @@ impl PoolElement {
     /// Makes a registrar the home registrar, and registers there at once.
     pub(super) fn adopt(&mut self, home: Home) {
         if let Some(old) = self.home.take() {
-            self.close(old.association);
+            self.outputs.close(old.association);
         }
         self.visitors
             .retain(|visitor| visitor.association != home.association);
@@ -100,7 +100,7 @@ impl PoolElement {
         self.hunt.set_home(Some(home.address.clone()));
         self.hunt.stop(self.now);
         self.rounds_counted = 0;
-        self.emit(Event::HomeRegistrarChanged {
+        self.outputs.emit(Event::HomeRegistrarChanged {
             home: home.address.clone(),
             registrar: home.registrar,
         });
@@ -111,7 +111,7 @@ impl PoolElement {
     pub(super) fn abandon_home(&mut self) {
         if let Some(home) = &self.home {
             let association = home.association;
-            self.close(association);
+            self.outputs.close(association);
             self.lose_home();
         }
     }
@@ -137,7 +137,7 @@ impl PoolElement {
         self.hunt
             .start(self.now, &mut self.rng, lost.as_ref(), ATTEMPTS_MAX);
         self.rounds_counted = 0;
-        self.emit(Event::ServerHuntStarted { lost });
+        self.outputs.emit(Event::ServerHuntStarted { lost });
     }
 
     /// A round of the hunt in which no registrar could be reached is a failed attempt.
@@ -145,16 +145,6 @@ impl PoolElement {
         while self.rounds_counted < self.hunt.rounds_failed() {
             self.rounds_counted += 1;
             self.count_failed_attempt();
-        }
-    }
-
-    /// Does what the hunt wants done.
-    pub(super) fn forward_hunt(&mut self) {
-        for output in self.hunt.take_outputs() {
-            self.outputs.push_back(match output {
-                HuntOutput::Connect(registrar) => Output::Connect { registrar },
-                HuntOutput::StopConnecting(registrar) => Output::StopConnecting { registrar },
-            });
         }
     }
 
@@ -167,7 +157,7 @@ impl PoolElement {
         self.is_registered = false;
         let home = self.home.take();
         for leaving in home.into_iter().chain(std::mem::take(&mut self.visitors)) {
-            self.close(leaving.association);
+            self.outputs.close(leaving.association);
         }
     }
 
@@ -194,9 +184,5 @@ impl PoolElement {
         let all = self.home.iter_mut().chain(&mut self.visitors);
         all.into_iter()
             .find(|registrar| registrar.association == association)
-    }
-
-    fn close(&mut self, association: AssociationId) {
-        self.outputs.push_back(Output::Close { association });
     }
 }

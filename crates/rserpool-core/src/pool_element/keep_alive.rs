@@ -30,7 +30,7 @@ impl PoolElement {
             pool_handle: self.config.pool_handle.clone(),
             pool_element: self.id,
         };
-        self.send(from, ack);
+        self.outputs.send(from, ack);
         let is_home = self.is_home(from);
         let Some(sender) = self.registrar_of(from) else {
             return;

@@ -23,6 +23,7 @@ pub use config::{Config, UserProtocol, UserTransportTemplate};
 pub use event::Event;
 pub use snapshot::{Snapshot, Status};
 
+use crate::client::{ClientOutput, Outbox};
 use crate::keyed_timers::KeyedTimers;
 use crate::rate_limit::RateLimit;
 use crate::server_hunt::ServerHunt;
@@ -34,7 +35,6 @@ use registration::Outstanding;
 use rserpool_wire::asap::Message;
 use rserpool_wire::parameter::Policy;
 use rserpool_wire::{Decoded, PoolElementId, Undecodable};
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 /// What happens to a pool element.
@@ -97,33 +97,7 @@ pub enum Command {
 }
 
 /// What a pool element wants done.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Output {
-    /// Establish an association with a registrar.
-    Connect {
-        /// How it is reached.
-        registrar: RegistrarAddress,
-    },
-    /// Stop establishing it; nothing happens if it is up or has failed already.
-    StopConnecting {
-        /// How it is reached.
-        registrar: RegistrarAddress,
-    },
-    /// Send a message.
-    Send {
-        /// To whom.
-        to: AssociationId,
-        /// The message.
-        message: Message,
-    },
-    /// Close an association after everything before has been sent.
-    Close {
-        /// Which.
-        association: AssociationId,
-    },
-    /// Tell whoever wants to know.
-    Event(Event),
-}
+pub type Output = ClientOutput<Event>;
 
 /// A pool element.
 #[derive(Debug)]
@@ -151,10 +125,9 @@ pub struct PoolElement {
     rounds_counted: u32,
     timers: KeyedTimers<Timer>,
     acks: RateLimit,
-    errors: RateLimit,
     rng: Pcg64,
     now: Timestamp,
-    outputs: VecDeque<Output>,
+    outputs: Outbox<Event>,
     discarded: u64,
 }
 
@@ -202,10 +175,9 @@ impl Machine for PoolElement {
             rounds_counted: 0,
             timers: KeyedTimers::default(),
             acks: RateLimit::default(),
-            errors: RateLimit::default(),
             rng,
             now,
-            outputs: VecDeque::new(),
+            outputs: Outbox::new(),
             discarded: 0,
             config,
         }
@@ -244,7 +216,7 @@ impl Machine for PoolElement {
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.pop()
     }
 
     fn poll_timeout(&self) -> Option<Timestamp> {
@@ -293,7 +265,9 @@ impl PoolElement {
             Message::EndpointKeepAlive(keep_alive) => {
                 self.on_endpoint_keep_alive(from, &keep_alive);
             }
-            Message::Error(error) => self.emit(Event::ErrorReceived { error: error.error }),
+            Message::Error(error) => self
+                .outputs
+                .emit(Event::ErrorReceived { error: error.error }),
             Message::Registration(_)
             | Message::Deregistration(_)
             | Message::HandleResolution(_)
@@ -305,7 +279,7 @@ impl PoolElement {
             | Message::CookieEcho(_)
             | Message::BusinessCard(_) => self.on_unexpected(&message),
         }
-        self.send_error(from, unrecognized);
+        self.outputs.send_error(self.now, from, unrecognized);
     }
 
     /// Does what the goal needs next, whatever happened.
@@ -317,7 +291,7 @@ impl PoolElement {
             Goal::Deregistered => self.outstanding.is_none(),
         };
         if !wants_registrar {
-            return self.forward_hunt();
+            return self.outputs.forward(&mut self.hunt);
         }
         if self.home.is_none() {
             self.start_hunt(None);
@@ -328,15 +302,6 @@ impl PoolElement {
                 Goal::Nothing => {}
             }
         }
-        self.forward_hunt();
-    }
-
-    fn send(&mut self, to: AssociationId, message: impl Into<Message>) {
-        let message = message.into();
-        self.outputs.push_back(Output::Send { to, message });
-    }
-
-    fn emit(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        self.outputs.forward(&mut self.hunt);
     }
 }

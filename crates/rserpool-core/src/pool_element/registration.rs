@@ -69,7 +69,7 @@ impl PoolElement {
         let addresses = self.config.addresses.as_ref().unwrap_or(&home.local);
         let Some(user_transport) = self.user_transport(addresses) else {
             self.refuse();
-            return self.emit(Event::RegistrationRejected {
+            return self.outputs.emit(Event::RegistrationRejected {
                 error: None,
                 will_retry: false,
             });
@@ -87,7 +87,7 @@ impl PoolElement {
                 encapsulation_ports: self.config.encapsulation_ports,
             },
         };
-        self.send(to, message);
+        self.outputs.send(to, message);
         self.outstanding = Some(Outstanding::Registration { policy });
         self.timers.stop(&Timer::T4Reregistration);
         let t2 = self.backed_off(self.config.timers.t2_registration);
@@ -131,7 +131,7 @@ impl PoolElement {
                 warning,
             };
             self.is_registered = true;
-            self.emit(event);
+            self.outputs.emit(event);
         }
     }
 
@@ -170,7 +170,8 @@ impl PoolElement {
                 false
             }
         };
-        self.emit(Event::RegistrationRejected { error, will_retry });
+        self.outputs
+            .emit(Event::RegistrationRejected { error, will_retry });
     }
 
     /// Nothing more is tried until something has been corrected.
@@ -205,7 +206,7 @@ impl PoolElement {
             Goal::Registered => {
                 let will_retry = self.config.timers.keep_trying;
                 if attempts == most.saturating_add(1) {
-                    self.emit(Event::RegistrationFailed {
+                    self.outputs.emit(Event::RegistrationFailed {
                         attempts,
                         will_retry,
                     });
@@ -216,7 +217,7 @@ impl PoolElement {
                 }
             }
             Goal::Deregistered => {
-                self.emit(Event::DeregistrationFailed { attempts });
+                self.outputs.emit(Event::DeregistrationFailed { attempts });
                 self.goal = Goal::Nothing;
                 self.leave_registrars();
             }

@@ -113,6 +113,12 @@ impl CachedPool {
         now.since(self.received_at) < stale_cache_value
     }
 
+    /// Whether a pool element that was reported has been avoided long enough: if the registrar
+    /// still has it, it is to be selected again.
+    pub(super) fn has_pardoned(&self, now: Timestamp) -> bool {
+        self.suspects.iter().any(|(_, until)| *until <= now)
+    }
+
     /// Whether it can answer for so many pool elements.
     pub(super) fn suffices(&self, items: Option<u32>) -> bool {
         let has_all = match self.asked {

@@ -2,8 +2,8 @@
 //!
 //! Must not know what is asked of it, only that it is asked again.
 
-use super::{Event, Output, PoolUser};
-use crate::server_hunt::{ATTEMPTS_MAX, HuntOutput};
+use super::{Event, PoolUser};
+use crate::server_hunt::ATTEMPTS_MAX;
 use crate::{AssociationId, RegistrarAddress};
 use rserpool_wire::asap::Message;
 use std::net::SocketAddr;
@@ -24,14 +24,14 @@ impl PoolUser {
         address: RegistrarAddress,
     ) {
         if !self.hunt.is_attempting(&address) {
-            return self.close(association);
+            return self.outputs.close(association);
         }
         if let Some(old) = self.home.take() {
-            self.close(old.association);
+            self.outputs.close(old.association);
         }
         self.hunt.set_home(Some(address.clone()));
         self.hunt.stop(self.now);
-        self.emit(Event::HomeRegistrarChanged {
+        self.outputs.emit(Event::HomeRegistrarChanged {
             home: address.clone(),
         });
         self.home = Some(Home {
@@ -51,7 +51,7 @@ impl PoolUser {
     /// RFC 5352 §3.7.1: "the ENRP server is unreachable"; another one is looked for.
     pub(super) fn on_send_failed(&mut self, association: AssociationId) {
         if self.is_home(association) {
-            self.close(association);
+            self.outputs.close(association);
             self.lose_home();
         }
     }
@@ -87,17 +87,7 @@ impl PoolUser {
         let limit = ATTEMPTS_MAX - usize::from(self.home.is_some());
         self.hunt
             .start(self.now, &mut self.rng, lost.as_ref(), limit);
-        self.emit(Event::ServerHuntStarted { lost });
-    }
-
-    /// Does what the hunt wants done.
-    pub(super) fn forward_hunt(&mut self) {
-        for output in self.hunt.take_outputs() {
-            self.outputs.push_back(match output {
-                HuntOutput::Connect(registrar) => Output::Connect { registrar },
-                HuntOutput::StopConnecting(registrar) => Output::StopConnecting { registrar },
-            });
-        }
+        self.outputs.emit(Event::ServerHuntStarted { lost });
     }
 
     /// Closes everything.
@@ -105,7 +95,7 @@ impl PoolUser {
         self.hunt.stop(self.now);
         self.hunt.set_home(None);
         if let Some(home) = self.home.take() {
-            self.close(home.association);
+            self.outputs.close(home.association);
         }
     }
 
@@ -123,9 +113,5 @@ impl PoolUser {
         } else {
             self.start_hunt(lost);
         }
-    }
-
-    fn close(&mut self, association: AssociationId) {
-        self.outputs.push_back(Output::Close { association });
     }
 }

@@ -25,8 +25,8 @@ pub use config::{Config, Limits};
 pub use event::{Event, ResolveFailure, Source};
 pub use snapshot::{CachedPoolSnapshot, Snapshot};
 
+use crate::client::{ClientOutput, Outbox};
 use crate::keyed_timers::KeyedTimers;
-use crate::rate_limit::RateLimit;
 use crate::server_hunt::ServerHunt;
 use crate::{AssociationId, Machine, RegistrarAddress, Timestamp};
 use cache::Cache;
@@ -126,33 +126,7 @@ pub enum Command {
 }
 
 /// What a pool user wants done.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Output {
-    /// Establish an association or connection with a registrar.
-    Connect {
-        /// How it is reached.
-        registrar: RegistrarAddress,
-    },
-    /// Stop establishing it; nothing happens if it is up or has failed already.
-    StopConnecting {
-        /// How it is reached.
-        registrar: RegistrarAddress,
-    },
-    /// Send a message.
-    Send {
-        /// To whom.
-        to: AssociationId,
-        /// The message.
-        message: Message,
-    },
-    /// Close an association after everything before has been sent.
-    Close {
-        /// Which.
-        association: AssociationId,
-    },
-    /// Tell whoever wants to know.
-    Event(Event),
-}
+pub type Output = ClientOutput<Event>;
 
 /// A pool user.
 #[derive(Debug)]
@@ -167,11 +141,10 @@ pub struct PoolUser {
     /// Reports that wait for a registrar.
     reports: VecDeque<(PoolHandle, PoolElementId)>,
     timers: KeyedTimers<Timer>,
-    errors: RateLimit,
     is_stopped: bool,
     rng: Pcg64,
     now: Timestamp,
-    outputs: VecDeque<Output>,
+    outputs: Outbox<Event>,
     discarded: u64,
 }
 
@@ -198,17 +171,16 @@ impl Machine for PoolUser {
             subscriptions: BTreeMap::new(),
             reports: VecDeque::new(),
             timers: KeyedTimers::default(),
-            errors: RateLimit::default(),
             is_stopped: false,
             rng: Pcg64::seed_from_u64(seed),
             now,
-            outputs: VecDeque::new(),
+            outputs: Outbox::new(),
             discarded: 0,
             config,
         };
         // RFC 5352 §3.6: "At its startup ... a PE or PU MUST establish a new Home ENRP server."
         pool_user.start_hunt(None);
-        pool_user.forward_hunt();
+        pool_user.outputs.forward(&mut pool_user.hunt);
         pool_user
     }
 
@@ -229,7 +201,7 @@ impl Machine for PoolUser {
             Input::Announced { from, message } => self.on_announced(from, &message),
             Input::Command(command) => self.on_command(command),
         }
-        self.forward_hunt();
+        self.outputs.forward(&mut self.hunt);
     }
 
     fn handle_timeout(&mut self, now: Timestamp) {
@@ -241,11 +213,11 @@ impl Machine for PoolUser {
             }
         }
         self.hunt.handle_timeout(self.now, &mut self.rng);
-        self.forward_hunt();
+        self.outputs.forward(&mut self.hunt);
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.pop()
     }
 
     fn poll_timeout(&self) -> Option<Timestamp> {
@@ -298,7 +270,9 @@ impl PoolUser {
             Message::HandleResolutionResponse(response) => {
                 self.on_handle_resolution_response(response);
             }
-            Message::Error(error) => self.emit(Event::ErrorReceived { error: error.error }),
+            Message::Error(error) => self
+                .outputs
+                .emit(Event::ErrorReceived { error: error.error }),
             Message::Registration(_)
             | Message::Deregistration(_)
             | Message::RegistrationResponse(_)
@@ -312,7 +286,7 @@ impl PoolUser {
             | Message::CookieEcho(_)
             | Message::BusinessCard(_) => self.on_unexpected(&message),
         }
-        self.send_error(from, unrecognized);
+        self.outputs.send_error(self.now, from, unrecognized);
     }
 
     fn stop(&mut self) {
@@ -324,14 +298,5 @@ impl PoolUser {
         self.reports.clear();
         self.timers.clear();
         self.leave_registrar();
-    }
-
-    fn send(&mut self, to: AssociationId, message: impl Into<Message>) {
-        let message = message.into();
-        self.outputs.push_back(Output::Send { to, message });
-    }
-
-    fn emit(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
     }
 }

@@ -106,7 +106,9 @@ impl PoolUser {
         let stale_cache_value = self.config.timers.stale_cache_value;
         let now = self.now;
         self.cache.get_mut(pool_handle).is_some_and(|cached| {
-            (is_kept_up_to_date || cached.is_fresh(now, stale_cache_value))
+            let is_current = is_kept_up_to_date || cached.is_fresh(now, stale_cache_value);
+            is_current
+                && !cached.has_pardoned(now)
                 && (waiting.selects || cached.suffices(waiting.items))
         })
     }
@@ -164,7 +166,7 @@ impl PoolUser {
                 subscribe: self.subscriptions.contains_key(pool_handle),
                 items,
             };
-            self.send(to, message);
+            self.outputs.send(to, message);
         }
     }
 
@@ -331,7 +333,7 @@ impl PoolUser {
         };
         let is_answered = event.is_some();
         if let Some(event) = event {
-            self.emit(event);
+            self.outputs.emit(event);
         }
         is_answered
     }
@@ -343,7 +345,7 @@ impl PoolUser {
     }
 
     fn refuse(&mut self, pool_handle: PoolHandle, waiting: Waiting, error: ResolveFailure) {
-        self.emit(Event::ResolveFailed {
+        self.outputs.emit(Event::ResolveFailed {
             request: waiting.request,
             pool_handle,
             error,

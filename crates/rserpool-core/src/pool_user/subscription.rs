@@ -61,7 +61,7 @@ impl PoolUser {
                 subscribe: false,
                 items: Some(1),
             };
-            self.send(to, message);
+            self.outputs.send(to, message);
         }
     }
 
@@ -100,7 +100,7 @@ impl PoolUser {
             return;
         }
         subscription.told = Some(resolution.clone());
-        self.emit(Event::PoolUpdated {
+        self.outputs.emit(Event::PoolUpdated {
             pool_handle: pool_handle.clone(),
             resolution,
         });

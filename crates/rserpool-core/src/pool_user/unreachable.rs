@@ -44,7 +44,7 @@ impl PoolUser {
                 pool_handle,
                 pool_element,
             };
-            self.send(to, message);
+            self.outputs.send(to, message);
         }
     }
 }

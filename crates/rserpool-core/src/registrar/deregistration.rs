@@ -9,6 +9,7 @@ use crate::{AssociationId, Timestamp};
 use rserpool_handlespace::ElementKey;
 use rserpool_wire::asap::{Deregistration, DeregistrationResponse};
 use rserpool_wire::parameter::{ErrorCause, OperationError};
+use std::time::Duration;
 
 impl Registrar {
     pub(super) fn on_deregistration(&mut self, from: AssociationId, message: &Deregistration) {
@@ -47,13 +48,18 @@ impl Registrar {
         self.send(from, response);
     }
 
-    /// A registration life ran out (RFC 5352 §2.2.4, §3.2).
-    pub(super) fn fire_registration_life(&mut self, key: ElementKey) {
-        if let Some(later) = self.grace() {
-            if let Some(state) = self.handlespace.data_mut(key) {
-                let timer = Timer::RegistrationLife(key);
-                self.timers.start(&mut state.life_timer, timer, later);
-            }
+    /// A registration life ran out (RFC 5352 §2.2.4, §3.2). It stood still while this registrar
+    /// slept, and nobody could renew it.
+    pub(super) fn fire_registration_life(&mut self, key: ElementKey, deadline: Timestamp) {
+        let slept = self.slept;
+        let Some(state) = self.handlespace.data_mut(key) else {
+            return;
+        };
+        let stood_still = slept.saturating_sub(std::mem::replace(&mut state.slept, slept));
+        if stood_still > 0 {
+            let timer = Timer::RegistrationLife(key);
+            let later = deadline + Duration::from_secs(u64::from(stood_still));
+            self.timers.start(&mut state.life_timer, timer, later);
             return;
         }
         self.remove_and_tell(key, RemovalReason::Expired);
@@ -69,10 +75,5 @@ impl Registrar {
             };
             self.send(removed.data.association, response);
         }
-    }
-
-    /// Until when nobody is removed for being silent, if the registrar itself has just slept.
-    pub(super) fn grace(&self) -> Option<Timestamp> {
-        (self.now < self.grace_until).then_some(self.grace_until)
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct ElementState {
     pub(super) asked_at: Option<CompactTimestamp>,
     pub(super) keep_alive_timer: TimerId,
     pub(super) life_timer: TimerId,
+    /// How many seconds the registrar had slept when the life timer was started.
+    pub(super) slept: u32,
     /// A keep-alive waits for its answer.
     pub(super) outstanding: bool,
     /// Who says that it is unreachable; none most of the time.
@@ -132,6 +134,7 @@ impl Registrar {
                 asked_at: None,
                 keep_alive_timer: TimerId::default(),
                 life_timer: TimerId::default(),
+                slept: 0,
                 outstanding: false,
                 reports: None,
             },
@@ -144,6 +147,7 @@ impl Registrar {
         let Some(state) = self.handlespace.data_mut(key) else {
             return;
         };
+        state.slept = self.slept;
         match life {
             RegistrationLife::Seconds(seconds) => {
                 let life = Duration::from_secs(u64::from(seconds));

@@ -33,9 +33,10 @@ impl Registrar {
         if !element.data.outstanding {
             return self.send_keep_alive(key);
         }
-        if let Some(later) = self.grace() {
-            let delay = later.since(self.now);
-            return self.start_keep_alive_timer(key, delay);
+        // This registrar itself has slept: the answer may wait to be read.
+        let grace = self.grace_until.since(self.now);
+        if !grace.is_zero() {
+            return self.start_keep_alive_timer(key, grace);
         }
         let reason = if element.data.is_reported_by_many(&self.config.timers) {
             RemovalReason::ReportedUnreachable

@@ -153,6 +153,8 @@ pub struct Registrar {
     now: Timestamp,
     /// Until then nobody is removed for being silent: the registrar itself did not run.
     grace_until: Timestamp,
+    /// How many seconds this registrar did not run in all; registration lives stood still.
+    slept: u32,
     shutting_down: bool,
     outputs: VecDeque<Output>,
     counters: Counters,
@@ -185,6 +187,7 @@ impl Machine for Registrar {
             rng: Pcg64::seed_from_u64(seed),
             now,
             grace_until: Timestamp::ZERO,
+            slept: 0,
             shutting_down: false,
             outputs: VecDeque::new(),
             counters: Counters::default(),
@@ -214,12 +217,12 @@ impl Machine for Registrar {
     fn handle_timeout(&mut self, now: Timestamp) {
         self.advance(now);
         for _ in 0..TIMERS_PER_CALL_MAX {
-            let Some((_, timer)) = self.timers.pop(self.now) else {
+            let Some((deadline, timer)) = self.timers.pop(self.now) else {
                 break;
             };
             match timer {
                 Timer::KeepAlive(key) => self.fire_keep_alive(key),
-                Timer::RegistrationLife(key) => self.fire_registration_life(key),
+                Timer::RegistrationLife(key) => self.fire_registration_life(key, deadline),
                 Timer::T6ServerAnnounce => self.fire_server_announce(),
                 Timer::T7EnrpOutdate(registrar) => self.fire_enrp_outdate(registrar),
             }
@@ -286,14 +289,20 @@ impl Registrar {
     /// Time goes on. If a timer is long overdue, it was this process that slept: whoever seems
     /// silent has perhaps been heard and not yet been read, and gets one more timeout.
     fn advance(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
+        let before = self.now;
+        self.now = before.max(now);
         let Some(deadline) = self.poll_timeout() else {
             return;
         };
+        let late = self.now.since(deadline).min(self.now.since(before));
         let patience = self.config.timers.keep_alive_timeout;
-        let late = self.now.since(deadline);
+        if late <= patience / 2 {
+            return;
+        }
+        let seconds = u32::try_from(late.as_secs()).unwrap_or(u32::MAX);
+        self.slept = self.slept.saturating_add(seconds.saturating_add(1));
         // Not one stall after another without a chance in between to remove anybody.
-        if late > patience / 2 && self.now >= self.grace_until + patience {
+        if self.now >= self.grace_until + patience {
             self.grace_until = self.now + patience;
             self.emit(Event::Stalled { late });
         }
