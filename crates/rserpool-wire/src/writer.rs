@@ -1,6 +1,7 @@
 //! Writes formats as they nest: lengths and padding are filled in when a format is closed.
 //!
-//! The same code measures and writes: a [`Length`] only counts what a `Vec<u8>` would hold.
+//! The same code writes, measures and compares: a [`Length`] only counts what a `Vec<u8>` would
+//! hold, a [`Comparison`] only looks whether it would hold what is expected.
 
 use crate::parameter::ParameterType;
 use crate::{MESSAGE_OCTETS_MAX, reader::padded};
@@ -10,6 +11,8 @@ use alloc::vec::Vec;
 pub(crate) trait Sink {
     fn put(&mut self, octets: &[u8]);
     fn len(&self) -> usize;
+    /// Two octets that are [set](Self::set) later.
+    fn reserve(&mut self);
     fn set(&mut self, position: usize, value: u16);
 }
 
@@ -20,6 +23,10 @@ impl Sink for Vec<u8> {
 
     fn len(&self) -> usize {
         self.len()
+    }
+
+    fn reserve(&mut self) {
+        self.put(&[0; 2]);
     }
 
     fn set(&mut self, position: usize, value: u16) {
@@ -42,7 +49,57 @@ impl Sink for Length {
         self.0
     }
 
+    fn reserve(&mut self) {
+        self.0 += 2;
+    }
+
     fn set(&mut self, _position: usize, _value: u16) {}
+}
+
+/// A sink that keeps nothing but whether all was as expected.
+pub(crate) struct Comparison<'a> {
+    expected: &'a [u8],
+    position: usize,
+    is_equal: bool,
+}
+
+impl<'a> Comparison<'a> {
+    pub(crate) fn with(expected: &'a [u8]) -> Self {
+        Self {
+            expected,
+            position: 0,
+            is_equal: true,
+        }
+    }
+
+    /// Whether exactly the expected octets were written.
+    pub(crate) fn is_equal(&self) -> bool {
+        self.is_equal && self.position == self.expected.len()
+    }
+
+    fn compare(&mut self, position: usize, octets: &[u8]) {
+        let expected = self.expected.get(position..position + octets.len());
+        self.is_equal &= expected == Some(octets);
+    }
+}
+
+impl Sink for Comparison<'_> {
+    fn put(&mut self, octets: &[u8]) {
+        self.compare(self.position, octets);
+        self.position += octets.len();
+    }
+
+    fn len(&self) -> usize {
+        self.position
+    }
+
+    fn reserve(&mut self) {
+        self.position += 2;
+    }
+
+    fn set(&mut self, position: usize, value: u16) {
+        self.compare(position, &value.to_be_bytes());
+    }
 }
 
 /// Writes one message, or one parameter that stands alone.
@@ -67,7 +124,9 @@ impl<'a, S: Sink> Writer<'a, S> {
 
     /// A whole message; `write` writes what follows its header.
     pub(crate) fn message(&mut self, message_type: u8, flags: u8, write: impl FnOnce(&mut Self)) {
-        self.octets(&[message_type, flags, 0, 0]);
+        self.octets(&[message_type, flags]);
+        self.sink.reserve();
+        self.content_end = self.sink.len();
         write(self);
         self.close(self.start);
     }
@@ -76,7 +135,8 @@ impl<'a, S: Sink> Writer<'a, S> {
     pub(crate) fn parameter(&mut self, kind: ParameterType, write: impl FnOnce(&mut Self)) {
         let start = self.sink.len();
         self.u16(kind.0);
-        self.u16(0);
+        self.sink.reserve();
+        self.content_end = self.sink.len();
         write(self);
         self.close(start);
         let content_end = self.content_end;
@@ -119,5 +179,32 @@ impl<'a, S: Sink> Writer<'a, S> {
         let length = u16::try_from(self.content_end - start)
             .expect("the limits of all parts keep a message within 16 bits");
         self.sink.set(start + 2, length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::*;
+
+    fn compare(expected: &str) -> bool {
+        let expected = hex(expected);
+        let mut comparison = Comparison::with(&expected);
+        element().write(&mut Writer::new(&mut comparison));
+        comparison.is_equal()
+    }
+
+    #[test]
+    fn comparison() {
+        let octets = "000a0040 56c3491e 00000000 00015f90 00040024 c3500001 00010008 0a010001
+             00020014 20010db8 00000000 00000000 00000001 0008000c 00000002 00000002";
+        assert_eq!(written(|w| element().write(w)), hex(octets));
+        assert!(compare(octets));
+        // A length, a value, more, less.
+        assert!(!compare(&octets.replace("00040024", "00040020")));
+        assert!(!compare(&octets.replace("0a010001", "0a010002")));
+        assert!(!compare(&octets.replace("000a0040", "000a0044")));
+        assert!(!compare(&[octets, "00000000"].concat()));
+        assert!(!compare(&octets[..octets.len() - 8]));
     }
 }

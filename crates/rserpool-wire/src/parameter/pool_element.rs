@@ -31,7 +31,7 @@ use super::{
 use crate::error::Fault;
 use crate::reader::Parameter;
 use crate::unrecognized::Unrecognized;
-use crate::writer::{Length, Sink, Writer};
+use crate::writer::{Comparison, Length, Sink, Writer};
 use crate::{PoolElementId, RegistrarId, RegistrationLife};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -190,7 +190,14 @@ impl EncodedPoolElement {
         parameter: &Parameter<'a>,
         unrecognized: &mut Unrecognized,
     ) -> Result<Self, Fault<'a>> {
-        PoolElement::read(parameter, unrecognized).map(|element| Self::from(&element))
+        let element = PoolElement::read(parameter, unrecognized)?;
+        let mut comparison = Comparison::with(parameter.octets());
+        element.write(&mut Writer::new(&mut comparison));
+        if comparison.is_equal() {
+            // Mostly it comes as we would write it, and is only copied.
+            return Ok(Self(Arc::from(parameter.octets())));
+        }
+        Ok(Self::from(&element))
     }
 
     pub(crate) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) {
