@@ -16,7 +16,7 @@ pub(crate) struct LogOptions {
     )]
     #[arg(help_heading = "Logs", value_parser = clap::value_parser!(LogFormat))]
     log_format: LogFormat,
-    /// What is logged: off, error, warn, info, debug, or per part as in `warn,rsp::demo=debug`
+    /// What is logged: off, error, warn, info or debug; info for services, otherwise warn
     #[arg(
         long,
         global = true,

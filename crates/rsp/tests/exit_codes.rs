@@ -227,6 +227,25 @@ fn decode_reads_a_capture_of_rsplib() {
     assert_eq!(first["protocol"], "enrp");
 }
 
+#[test]
+fn decode_reads_a_capture_of_ours() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/captures/session-survives-a-kill.pcapng"
+    );
+    let output = run(&["decode", path]);
+    assert_code(&output, 0, &["decode", path]);
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(shown.lines().count(), 22, "as many as tshark finds");
+    for place in [
+        "> 224.0.1.185:3863 udp asap ASAP_SERVER_ANNOUNCE ",
+        "> 127.0.0.1:3863 sctp/udp asap ASAP_REGISTRATION ",
+        "> 127.0.0.1:3863 tcp asap ASAP_ENDPOINT_UNREACHABLE ",
+    ] {
+        assert!(shown.contains(place), "{place}");
+    }
+}
+
 fn run(arguments: &[&str]) -> Output {
     rsp(arguments).output().unwrap()
 }

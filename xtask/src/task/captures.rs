@@ -15,7 +15,7 @@ pub(crate) const TASK: Task = Task {
 const HELP: &str = "\
 Usage: cargo xtask captures [FILE...]
 
-Without a file: every tests/captures/*.pcap. For each, tshark must find nothing malformed, and
+Without a file: all of tests/captures. For each, tshark must find nothing malformed, and
 `rsp decode` as many messages of each type as tshark. Needs tshark.
 ";
 
@@ -70,7 +70,7 @@ fn all_captures() -> Result<Vec<PathBuf>, Failure> {
         .map(|entry| entry.path())
         .filter(|path| {
             path.extension()
-                .is_some_and(|extension| extension == "pcap")
+                .is_some_and(|extension| extension == "pcap" || extension == "pcapng")
         })
         .collect();
     files.sort();
@@ -86,7 +86,9 @@ fn read_by_tshark(file: &Path) -> Result<Census, Failure> {
     }
     let mut census = Census::new();
     for (protocol, field) in [("asap", "asap.message_type"), ("enrp", "enrp.message_type")] {
-        let text = process::output(tshark(file).args(["-T", "fields", "-e", field]))?;
+        // ICMP quotes messages that did not arrive.
+        let arguments = ["-Y", "!icmp && !icmpv6", "-T", "fields", "-e", field];
+        let text = process::output(tshark(file).args(arguments))?;
         for number in text
             .split([',', '\n'])
             .filter_map(|text| text.trim().parse().ok())

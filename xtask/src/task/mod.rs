@@ -3,6 +3,7 @@
 mod bench;
 mod captures;
 mod fuzz;
+mod sim;
 mod test;
 
 use crate::process::Failure;
@@ -16,7 +17,13 @@ pub(crate) struct Task {
 }
 
 /// Every task, in the order of `--help`.
-pub(crate) const TASKS: [Task; 4] = [test::TASK, fuzz::TASK, bench::TASK, captures::TASK];
+pub(crate) const TASKS: [Task; 5] = [
+    test::TASK,
+    sim::TASK,
+    fuzz::TASK,
+    bench::TASK,
+    captures::TASK,
+];
 
 /// The value after the option `name` as a number.
 fn number_after(name: &str, value: Option<&String>) -> Result<u64, Failure> {

@@ -16,7 +16,7 @@ The pool's policy and this pool element's values for it (RFC 5356):
   lud:LOAD:STEP       least used with degradation by STEP at each selection
   plu:LOAD:STEP       priority least used; STEP is what one more request adds
   rlu:LOAD            randomized least used
-  0xTYPE[:HEX]        any other, with the octets of its parameter, as in 0x80000001:00000005
+  0xTYPE[:HEX]        any other, with its octets, as in 0x80000001:00000005
 All pool elements of a pool must name the same policy.";
 
 /// Why a policy could not be read.
