@@ -4,6 +4,7 @@ mod bench;
 mod captures;
 mod fuzz;
 mod sim;
+mod sim;
 mod test;
 
 use crate::process::Failure;
