@@ -4,7 +4,6 @@ mod bench;
 mod captures;
 mod fuzz;
 mod sim;
-mod sim;
 mod test;
 
 use crate::process::Failure;

@@ -1,11 +1,11 @@
-//! `cargo xtask sim`: the simulator over many seeds, or one seed with its transcript.
+//! `cargo xtask sim`: whole operational scopes in virtual time, one seed after the other.
 
 use super::Task;
 use crate::process::{self, Failure};
 
 pub(crate) const TASK: Task = Task {
     name: "sim",
-    summary: "The simulator over many seeds, or one seed with its transcript",
+    summary: "Simulated scopes under faults, many seeds or one with its transcript",
     help: HELP,
     run,
 };
@@ -13,30 +13,34 @@ pub(crate) const TASK: Task = Task {
 const HELP: &str = "\
 Usage: cargo xtask sim [OPTIONS]
 
-A whole operational scope in virtual time: registrars, pool elements and pool users, while messages
-are delayed and lost, hosts crash, hang and are cut off. Whatever must hold is checked after every
-step. The same seed gives the same run, to the octet. The fixed seeds of `cargo xtask test` are in
-crates/rserpool-sim/tests; these are for looking further.
+  --seeds N             run seeds 1 to N; 100 unless told
+  --from S              begin with seed S instead of 1
+  --seed S              run this one and print its transcript
 
-  --seeds N       seeds 1 to N; 100 unless told
-  --from S        begin with seed S instead of 1
-  --seed S        this one, with its transcript
+Without any of the following, each seed draws its own scenario:
 
-More options decide the scenario instead of the seed: crates/rserpool-sim/examples/seeds.rs.
+  --nodes R,E,U         registrars, pool elements, pool users; 1,10,3 unless told
+  --pools N             pools; 1 unless told
+  --preset NAME         timers: rfc, default or fast
+  --faults A,B,C        what goes wrong: names, all or none; a wrong name lists them
+  --seconds N           how long it does; 60 unless told
+  --no-multicast        no announces
+  --announced-only      registrars are known by announces only
+
+  --threads N           seeds run at the same time; 2 unless told
+  --quiet               no transcript
+  --show N              print so many violations; 20 unless told
+
+What it prints at the end: seeds, simulated hours and their ratio to real time. A violation names
+its seed and the command that shows it again; keep it in crates/rserpool-sim/tests/regressions.rs.
 
   cargo xtask sim --seeds 1000
-  cargo xtask sim --seed 42
+  cargo xtask sim --seed 42 --nodes 2,5,2 --faults crash,partition
 ";
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let example = [
-        "run",
-        "--release",
-        "--package",
-        "rserpool-sim",
-        "--example",
-        "seeds",
-        "--",
-    ];
-    process::run(process::cargo().args(example).args(arguments))
+    let mut command = process::cargo();
+    command.args(["run", "--quiet", "--release", "--package", "rserpool-sim"]);
+    command.args(["--example", "seeds", "--"]);
+    process::run(command.args(arguments))
 }
