@@ -200,7 +200,8 @@ fn announced(endpoints: &RegistrarEndpoints) -> Vec<AnnouncedTransport> {
         let addresses = endpoints.addresses.iter();
         addresses.map(move |&address| AnnouncedTransport::Tcp(TcpTransport { port, address }))
     });
-    std::iter::once(sctp).chain(tcp).collect()
+    // rsplib takes them in this order only.
+    tcp.chain(std::iter::once(sctp)).collect()
 }
 
 /// The message as it is sent by one interface: with the addresses that its neighbours can reach.
