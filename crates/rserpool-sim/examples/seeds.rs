@@ -6,7 +6,7 @@
 )]
 
 use rserpool_sim::{Outcome, Scenario, run};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -33,10 +33,11 @@ Without any of the following, each seed draws its own scenario:
 
   --threads N           seeds run at the same time; 2 unless told
   --quiet               no transcript
+  --show N              print so many violations; 20 unless told
 ";
 
-/// Violations that are printed; the rest is only counted.
-const SHOWN_MAX: usize = 20;
+/// Seeds with violations that a summary names.
+const NAMED_MAX: usize = 20;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -54,6 +55,8 @@ struct Options {
     seeds: u64,
     threads: u64,
     transcript: bool,
+    /// Violations that are printed; the rest is only counted.
+    show: usize,
     scenario: Option<Scenario>,
 }
 
@@ -64,6 +67,7 @@ impl Options {
             seeds: 100,
             threads: 2,
             transcript: false,
+            show: 20,
             scenario: None,
         };
         let mut rest = arguments.iter();
@@ -82,6 +86,7 @@ impl Options {
                     options.transcript = true;
                 }
                 "--threads" => options.threads = parsed(argument, value()?)?,
+                "--show" => options.show = parsed(argument, value()?)?,
                 "--quiet" => options.transcript = false,
                 "--nodes" => {
                     let nodes = numbers(argument, value()?)?;
@@ -123,14 +128,14 @@ impl Options {
                         }
                         let outcome = self.run_one(seed);
                         if let Ok(mut totals) = totals.lock() {
-                            totals.add(seed, &outcome, started.elapsed(), self.seeds);
+                            totals.add(self, seed, &outcome, started.elapsed());
                         }
                     }
                 });
             }
         });
         let totals = totals.into_inner().unwrap_or_default();
-        println!("{}", totals.summary(started.elapsed()));
+        print(&totals.summary(started.elapsed()));
         if totals.bad.is_empty() {
             ExitCode::SUCCESS
         } else {
@@ -144,9 +149,7 @@ impl Options {
         scenario.transcript = self.transcript;
         let outcome = run(seed, &scenario);
         if self.transcript {
-            // A reader that has seen enough closes the pipe.
-            let text = format!("{scenario:?}\n{}", outcome.transcript);
-            let _ = std::io::stdout().write_all(text.as_bytes());
+            print(&format_args!("{scenario:?}\n{}", outcome.transcript));
         }
         outcome
     }
@@ -165,27 +168,27 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, seed: u64, outcome: &Outcome, elapsed: Duration, seeds: u64) {
+    fn add(&mut self, options: &Options, seed: u64, outcome: &Outcome, elapsed: Duration) {
         self.runs += 1;
         self.simulated += outcome.simulated;
         self.steps += outcome.statistics.steps;
         self.messages += outcome.statistics.messages;
         self.faults += outcome.statistics.faults;
         self.slowest = self.slowest.max((outcome.statistics.well_after, seed));
-        if seeds == 1 {
-            println!("{}", outcome.statistics);
+        if options.seeds == 1 {
+            print(&outcome.statistics);
         }
         if !outcome.violations.is_empty() {
             self.bad.push(seed);
         }
         for violation in &outcome.violations {
             self.shown += 1;
-            if self.shown <= SHOWN_MAX {
-                println!("{violation}");
+            if self.shown <= options.show {
+                print(violation);
             }
         }
-        if seeds >= 100 && self.runs % (seeds / 10) == 0 {
-            println!("{}", self.summary(elapsed));
+        if options.seeds >= 100 && self.runs.is_multiple_of(options.seeds / 10) {
+            print(&self.summary(elapsed));
         }
     }
 
@@ -213,16 +216,21 @@ impl Totals {
         if !bad.is_empty() {
             let mut bad = bad.clone();
             bad.sort_unstable();
-            bad.truncate(SHOWN_MAX);
+            bad.truncate(NAMED_MAX);
             let _ = write!(text, "\nseeds with violations: {bad:?}");
         }
         text
     }
 }
 
+/// Prints a line; a reader that has seen enough closes the pipe.
+fn print(line: &dyn Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 fn parsed<T: FromStr>(name: &str, text: &str) -> Result<T, String>
 where
-    T::Err: std::fmt::Display,
+    T::Err: Display,
 {
     text.parse()
         .map_err(|error| format!("{name} {text}: {error}"))

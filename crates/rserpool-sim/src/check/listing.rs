@@ -60,7 +60,9 @@ impl RegistrarView {
     }
 
     pub(super) fn is_registered_over(&self, end: EndId) -> bool {
-        self.by_end.get(&end).is_some_and(|listed| !listed.is_empty())
+        self.by_end
+            .get(&end)
+            .is_some_and(|listed| !listed.is_empty())
     }
 
     /// Whether it was not listed before.
@@ -178,8 +180,11 @@ impl World {
         let node = self.node_of(end);
         let view = &mut self.checker.registrars[node.index()];
         let offered = view.registering.take();
-        let selectable = offered.as_ref().is_some_and(|(_, _, selectable)| *selectable);
-        let is_asked = offered.is_some_and(|(offered, number, _)| offered == *handle && number == id);
+        let selectable = offered
+            .as_ref()
+            .is_some_and(|(_, _, selectable)| *selectable);
+        let is_asked =
+            offered.is_some_and(|(offered, number, _)| offered == *handle && number == id);
         let is_listed = view.find(handle, id).is_some();
         if is_listed && is_asked {
             view.insert(handle, id, Listed { end, selectable });
@@ -256,7 +261,12 @@ impl World {
         let Some(end) = end_of(association) else {
             return;
         };
-        let limit = match self.scenario.faults.iter().any(|kind| kind.is_of_a_stranger()) {
+        let limit = match self
+            .scenario
+            .faults
+            .iter()
+            .any(|kind| kind.is_of_a_stranger())
+        {
             true => self.scenario.elements * 2 + 400,
             false => usize::MAX,
         };
@@ -305,9 +315,8 @@ impl World {
                 .listed
                 .iter()
                 .flat_map(|(handle, pool)| {
-                    pool.iter().map(|(id, listed)| {
-                        ((handle.clone(), *id), association_id(listed.end))
-                    })
+                    pool.iter()
+                        .map(|(id, listed)| ((handle.clone(), *id), association_id(listed.end)))
                 })
                 .collect();
             if told != known {

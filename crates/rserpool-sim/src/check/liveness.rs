@@ -45,6 +45,8 @@ impl World {
     pub fn check_liveness(&mut self) -> Duration {
         let stopped_at = self.now;
         let deadline = stopped_at + self.liveness_bound();
+        // Until both ends of what broke last have noticed, all seems well.
+        self.run_for(self.profile.silence.1);
         while self.first_unwell().is_some() && self.now < deadline && !self.checker.is_full() {
             self.run_for(STEP);
         }
@@ -204,7 +206,9 @@ impl World {
         let expected = self.selectable_at(home.as_ref(), &handle);
         let answer = activity.last.as_ref().filter(|(last, _)| *last == handle);
         let answer = answer.map(|(_, ids)| ids.iter().copied().collect::<BTreeSet<_>>());
-        if !activity.pending.is_empty() || answer.clone().unwrap_or_default() != expected.clone().unwrap_or_default() {
+        if !activity.pending.is_empty()
+            || answer.clone().unwrap_or_default() != expected.clone().unwrap_or_default()
+        {
             let text = format!("resolves {handle} to {answer:?}; {home:?} has {expected:?}");
             self.violate(Rule::Resolved, node, format_args!("{text}"));
         }

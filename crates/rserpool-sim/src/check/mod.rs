@@ -141,6 +141,12 @@ impl Checker {
         self.elements.entry(node).or_default().wants_registration = registration;
     }
 
+    /// Whether a pool element's user wants it to be registered.
+    pub(crate) fn wants_registration(&self, node: NodeId) -> bool {
+        let view = self.elements.get(&node);
+        view.is_some_and(|view| view.wants_registration)
+    }
+
     /// The identifier under which a pool element registered last.
     pub(crate) fn latest_id(&self, node: NodeId) -> Option<PoolElementId> {
         self.elements.get(&node)?.latest_id

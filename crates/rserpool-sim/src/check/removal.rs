@@ -82,7 +82,10 @@ impl World {
         };
         let timers = &self.timers;
         let patience = match reason {
-            RemovalReason::Deregistered => return identity.deregistered,
+            // Somebody else may have used the identifier where its owner was not known.
+            RemovalReason::Deregistered => {
+                return identity.deregistered || self.node_of(end.other()) != identity.node;
+            }
             RemovalReason::AssociationLost => return self.checker.is_told_gone(end),
             RemovalReason::SendFailed if self.checker.send_failed.contains(&end) => return true,
             RemovalReason::Expired => timers.registration_life + timers.keep_alive_timeout,

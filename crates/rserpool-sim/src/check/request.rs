@@ -8,8 +8,9 @@ use crate::node::{Actor, NodeId};
 use crate::user::PendingRequest;
 use crate::world::{News, World};
 use rserpool_core::pool_user::{Command, Event, RequestId};
-use rserpool_wire::PoolHandle;
 use rserpool_wire::asap::{HandleResolutionResponse, Resolution};
+use rserpool_wire::parameter::EncodedPoolElement;
+use rserpool_wire::{PoolElementId, PoolHandle};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -17,10 +18,12 @@ use std::time::Duration;
 const MARGIN: Duration = Duration::from_millis(50);
 
 impl World {
-    /// How long a request may take: T1, and again for each retransmission (RFC 5352 §3.7.2).
+    /// How long a request may take: T1, again for each retransmission (RFC 5352 §3.7.2), and once
+    /// more for a change of the home registrar. All of it again for a request that joined one
+    /// whose answer turned out to be too small for it.
     pub(crate) fn request_bound(&self) -> Duration {
         let timers = &self.timers;
-        timers.t1_enrp_request * (timers.max_request_retransmit + 1) + MARGIN
+        timers.t1_enrp_request * (timers.max_request_retransmit + 2) * 2 + MARGIN
     }
 
     /// A pool user's user asks for something, and will look whether it was answered.
@@ -93,32 +96,32 @@ impl World {
                 ..
             } => {
                 self.note_answer(node, request, true);
-                self.note_resolution(node, pool_handle, Some(&resolution));
+                self.note_resolution(node, pool_handle, &resolution);
             }
             Event::Selected { request, .. } => self.note_answer(node, request, true),
             Event::ResolveFailed {
                 request,
                 pool_handle,
-                error,
+                ..
             } => {
                 self.note_answer(node, request, false);
-                if error == rserpool_core::pool_user::ResolveFailure::UnknownPool {
-                    self.note_resolution(node, pool_handle, None);
-                }
+                self.note_failure(node, &pool_handle);
             }
             Event::PoolUpdated {
                 pool_handle,
                 resolution,
             } => {
                 self.statistics.updates += 1;
-                let Actor::User(_, activity) = &self.nodes[node.index()].actor else {
+                let ids = resolution.as_ref().map(ids_of).unwrap_or_default();
+                let Actor::User(_, activity) = &mut self.nodes[node.index()].actor else {
                     return;
                 };
-                if !activity.subscriptions.contains_key(&pool_handle) {
+                if let Some(told) = activity.subscriptions.get_mut(&pool_handle) {
+                    *told = Some(ids);
+                } else {
                     let text = format_args!("is told of {pool_handle} by its pool user, unasked");
                     self.violate(Rule::UnaskedUpdate, node, text);
                 }
-                self.note_resolution(node, pool_handle, resolution.as_ref());
             }
             Event::ServerHuntStarted { .. }
             | Event::HomeRegistrarChanged { .. }
@@ -143,16 +146,17 @@ impl World {
         }
     }
 
-    fn note_resolution(&mut self, node: NodeId, handle: PoolHandle, known: Option<&Resolution>) {
-        let Actor::User(_, activity) = &mut self.nodes[node.index()].actor else {
-            return;
-        };
-        let ids = known.into_iter().flat_map(|known| &known.pool_elements);
-        let ids: BTreeSet<_> = ids.map(rserpool_wire::parameter::EncodedPoolElement::id).collect();
-        if let Some(told) = activity.subscriptions.get_mut(&handle) {
-            *told = Some(ids.clone());
+    fn note_resolution(&mut self, node: NodeId, handle: PoolHandle, resolution: &Resolution) {
+        if let Actor::User(_, activity) = &mut self.nodes[node.index()].actor {
+            let ids = ids_of(resolution).into_iter().collect();
+            activity.last = Some((handle, ids));
         }
-        activity.last = Some((handle, ids.into_iter().collect()));
+    }
+
+    fn note_failure(&mut self, node: NodeId, handle: &PoolHandle) {
+        if let Actor::User(_, activity) = &mut self.nodes[node.index()].actor {
+            activity.last = activity.last.take().filter(|(last, _)| last != handle);
+        }
     }
 
     /// A response is the answer to a request, or an update for who has subscribed.
@@ -185,4 +189,9 @@ impl World {
             self.violate(Rule::Answer, node, text);
         }
     }
+}
+
+fn ids_of(resolution: &Resolution) -> BTreeSet<PoolElementId> {
+    let elements = resolution.pool_elements.iter();
+    elements.map(EncodedPoolElement::id).collect()
 }

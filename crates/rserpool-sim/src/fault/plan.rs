@@ -145,7 +145,11 @@ fn draw_client(roster: &Roster, random: &mut Random) -> Option<NodeId> {
 /// One side of a partition: each node with equal chance, or one registrar alone.
 fn draw_side(roster: &Roster, random: &mut Random) -> Vec<NodeId> {
     if random.percent(30) {
-        return random.pick(&roster.registrars).copied().into_iter().collect();
+        return random
+            .pick(&roster.registrars)
+            .copied()
+            .into_iter()
+            .collect();
     }
     let all = [&roster.registrars, &roster.elements, &roster.users];
     let mut side: Vec<NodeId> = all.into_iter().flatten().copied().collect();

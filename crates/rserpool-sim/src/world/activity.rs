@@ -5,8 +5,8 @@ use crate::fault::FaultKind;
 use crate::network::{EndId, EndState};
 use crate::node::{Actor, NodeId, Status};
 use crate::schedule::Occurrence;
-use rserpool_core::Transport;
 use rserpool_core::pool_user::Command;
+use rserpool_core::{Transport, pool_element};
 use rserpool_wire::asap::{
     AnnouncedTransport, Deregistration, EndpointKeepAlive, EndpointKeepAliveAck,
     EndpointUnreachable, HandleResolution, Message, Registration, RegistrationResponse,
@@ -22,6 +22,9 @@ use std::time::Duration;
 /// How long a pool user's user thinks, and how long one that lies.
 const THINKING: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 const LYING: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
+
+/// How long it takes until somebody looks after a pool element that was refused for good.
+const REFUSED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
 
 /// How long a stranger waits between two bursts.
 const MISCHIEF: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(60));
@@ -59,9 +62,31 @@ impl World {
                 }
                 self.do_mischief(node);
             }
+            Actor::Element(_) if self.checker.wants_registration(node) => {
+                self.register_again(node);
+            }
             Actor::Nobody | Actor::Registrar(_) | Actor::Element(_) => return,
         }
         self.plan_activity(node);
+    }
+
+    /// Whoever runs a pool element that was refused for good looks into it and starts it again.
+    pub(super) fn on_element_event(&mut self, node: NodeId, event: &pool_element::Event) {
+        if let pool_element::Event::RegistrationRejected {
+            will_retry: false, ..
+        } = event
+        {
+            let incarnation = self.nodes[node.index()].incarnation;
+            let at = self.now + self.random.between(REFUSED.0, REFUSED.1);
+            self.schedule
+                .add(at, Occurrence::Activity { node, incarnation });
+        }
+    }
+
+    fn register_again(&mut self, node: NodeId) {
+        for command in [pool_element::Command::Stop, pool_element::Command::Register] {
+            self.tell(node, News::ElementCommand(command));
+        }
     }
 
     /// What pool users are for.
@@ -80,6 +105,8 @@ impl World {
             return;
         };
         let subscribed = activity.subscriptions.contains_key(&handle);
+        // Once faults have stopped, it is looked whether subscriptions come right as they are.
+        let lot = if self.healing { lot % 75 } else { lot };
         match lot {
             0..50 => {
                 self.ask(node, handle, |request, pool_handle| Command::Resolve {
@@ -255,7 +282,9 @@ impl World {
         if self.random.percent(10) {
             octets.truncate(self.random.index(octets.len()));
         }
-        let octets = self.octets.store(|buffer| buffer.extend_from_slice(&octets));
+        let octets = self
+            .octets
+            .store(|buffer| buffer.extend_from_slice(&octets));
         self.send_octets(end, octets);
     }
 

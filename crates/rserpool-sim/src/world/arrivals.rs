@@ -129,7 +129,11 @@ impl World {
             if to == from || !is_running || is_blocked(&self.partitions, from, to) {
                 continue;
             }
-            let loss = if disturbed { 60 } else { self.profile.loss_percent };
+            let loss = if disturbed {
+                60
+            } else {
+                self.profile.loss_percent
+            };
             let copies = match self.random.below(100) {
                 lot if lot < loss => 0,
                 lot if disturbed && lot >= 80 => 2,

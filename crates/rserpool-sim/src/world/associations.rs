@@ -69,7 +69,9 @@ impl World {
                     .add(back, Occurrence::ConnectFailed { association });
             }
             Status::Running | Status::Hung | Status::Paused | Status::Down | Status::Gone => {
-                let pause = RETRY_FIRST.saturating_mul(1 << attempt.min(3)).min(RETRY_LAST);
+                let pause = RETRY_FIRST
+                    .saturating_mul(1 << attempt.min(3))
+                    .min(RETRY_LAST);
                 let again_at = self.now + pause;
                 let give_up_at = self.associations[association as usize].give_up_at;
                 let occurrence = if again_at >= give_up_at {
@@ -129,7 +131,10 @@ impl World {
         self.transcript.line(
             self.now,
             &[(node, Mark::Up)],
-            format_args!("{name} association {} with {other} is up", end.association()),
+            format_args!(
+                "{name} association {} with {other} is up",
+                end.association()
+            ),
         );
         self.tell_or_defer(node, Occurrence::Up { end });
     }
@@ -300,7 +305,10 @@ impl World {
         troubled.update_disturbance(self.now, AFTERMATH);
         let epoch = troubled.epoch;
         let (short, long) = self.profile.silence;
-        for end in [EndId::of_client(association), EndId::of_registrar(association)] {
+        for end in [
+            EndId::of_client(association),
+            EndId::of_registrar(association),
+        ] {
             if troubled.ends[end.side()].state == EndState::Up {
                 let at = self.now + self.random.between(short, long);
                 self.schedule.add(at, Occurrence::Silence { end, epoch });
@@ -318,7 +326,10 @@ impl World {
         }
         troubled.epoch += 1;
         troubled.update_disturbance(self.now, AFTERMATH);
-        for end in [EndId::of_client(association), EndId::of_registrar(association)] {
+        for end in [
+            EndId::of_client(association),
+            EndId::of_registrar(association),
+        ] {
             let [own, other] = [end, end.other()].map(|end| &troubled.ends[end.side()]);
             if own.state == EndState::Up && other.state == EndState::Gone {
                 let (short, long) = self.profile.retransmission;

@@ -20,7 +20,11 @@ impl World {
             return;
         }
         self.statistics.faults += 1;
-        let marks: Vec<_> = fault.nodes.iter().map(|node| (*node, Mark::Fault)).collect();
+        let marks: Vec<_> = fault
+            .nodes
+            .iter()
+            .map(|node| (*node, Mark::Fault))
+            .collect();
         let name = fault.nodes.first().map(|node| self.roster.name(*node));
         let others = fault.nodes.len().saturating_sub(1);
         match (name, others) {
@@ -159,7 +163,7 @@ impl World {
             (
                 FaultKind::Crash | FaultKind::Vanish | FaultKind::Stop | FaultKind::Restart,
                 Status::Down | Status::Gone,
-            ) => self.on_start(node),
+            ) if !self.healing => self.on_start(node),
             (FaultKind::Hang, Status::Hung) | (FaultKind::Pause, Status::Paused) => {
                 self.line(node, Mark::Fault, "goes on");
                 self.resume(node);
@@ -190,7 +194,7 @@ impl World {
     }
 
     /// From now on nothing goes wrong any more; what has, is put right. Pool elements and pool
-    /// users that are gone for good stay away.
+    /// users that are gone stay away.
     pub fn stop_faults(&mut self) {
         self.healing = true;
         let text = format_args!("FAULTS STOP");
@@ -229,10 +233,11 @@ impl World {
             blocked: Vec::new(),
         };
         for association in 0..u32::try_from(self.associations.len()).unwrap_or(u32::MAX) {
-            let ends = [EndId::of_client(association), EndId::of_registrar(association)];
-            let is_up = ends
-                .iter()
-                .any(|end| self.state_of(*end) == EndState::Up);
+            let ends = [
+                EndId::of_client(association),
+                EndId::of_registrar(association),
+            ];
+            let is_up = ends.iter().any(|end| self.state_of(*end) == EndState::Up);
             let [client, registrar] = ends.map(|end| self.node_of(end));
             if !is_up {
                 continue;

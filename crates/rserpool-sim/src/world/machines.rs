@@ -7,8 +7,8 @@ use crate::node::{Actor, NodeId, Status, addresses, association_id, end_of};
 use crate::schedule::Occurrence;
 use crate::transcript::Mark;
 use rserpool_core::{
-    ASAP_PORT, AssociationId, Machine, PeerAddress, RegistrarAddress, pool_element, pool_user,
-    registrar,
+    ASAP_PORT, AssociationId, ClientOutput, Machine, PeerAddress, RegistrarAddress, pool_element,
+    pool_user, registrar,
 };
 use rserpool_wire::asap::Message;
 use rserpool_wire::{Decoded, Undecodable};
@@ -66,6 +66,23 @@ pub(crate) enum Action {
 impl World {
     /// Something happened to a node: its machine decides, and what it wants is done.
     pub(crate) fn tell(&mut self, node: NodeId, news: News) {
+        match &news {
+            News::UserCommand(command) => self.tell_line(node, format_args!("wants {command:?}")),
+            News::ElementCommand(command) => {
+                self.tell_line(node, format_args!("wants {command:?}"));
+            }
+            News::SendFailed { end, .. } => {
+                let association = end.association();
+                let text = format_args!("cannot send over association {association}");
+                self.tell_line(node, text);
+            }
+            News::Received { .. }
+            | News::Up { .. }
+            | News::ConnectFailed { .. }
+            | News::Lost { .. }
+            | News::Announced { .. }
+            | News::Shutdown => {}
+        }
         let own = &mut self.nodes[node.index()];
         let now = own.clock.local(self.now);
         own.timeouts_at_once = 0;
@@ -108,8 +125,14 @@ impl World {
     fn next_action(&mut self, node: NodeId) -> Option<Action> {
         match &mut self.nodes[node.index()].actor {
             Actor::Registrar(registrar) => registrar.poll_output().map(Action::from),
-            Actor::Element(element) => element.poll_output().map(Action::from),
-            Actor::User(user, _) => user.poll_output().map(Action::from),
+            Actor::Element(element) => {
+                let output = element.poll_output()?;
+                Some(client_action(output, Action::ElementEvent))
+            }
+            Actor::User(user, _) => {
+                let output = user.poll_output()?;
+                Some(client_action(output, Action::UserEvent))
+            }
             Actor::Nobody | Actor::Stranger(_) => None,
         }
     }
@@ -127,10 +150,20 @@ impl World {
                 }
             }
             Action::Multicast(message) => self.multicast(node, &message),
-            Action::Connect(registrar) => self.connect(node, registrar),
-            Action::StopConnecting(registrar) => self.stop_connecting(node, &registrar),
+            Action::Connect(registrar) => {
+                self.tell_line(node, format_args!("connects to {registrar}"));
+                self.connect(node, registrar);
+            }
+            Action::StopConnecting(registrar) => {
+                self.tell_line(node, format_args!("stops connecting to {registrar}"));
+                self.stop_connecting(node, &registrar);
+            }
             Action::Close(association) => {
                 if let Some(end) = self.own_end(node, association, "close") {
+                    self.tell_line(
+                        node,
+                        format_args!("closes association {}", end.association()),
+                    );
                     self.close(end);
                 }
             }
@@ -140,6 +173,7 @@ impl World {
             }
             Action::ElementEvent(event) => {
                 self.tell_line(node, format_args!("{event:?}"));
+                self.on_element_event(node, &event);
             }
             Action::UserEvent(event) => {
                 self.tell_line(node, format_args!("{event:?}"));
@@ -165,8 +199,7 @@ impl World {
         if self.transcript.is_kept() {
             let name = self.roster.name(node);
             let text = format_args!("{name} {event}");
-            self.transcript
-                .line(self.now, &[(node, Mark::Tells)], text);
+            self.transcript.line(self.now, &[(node, Mark::Tells)], text);
         }
     }
 
@@ -336,26 +369,13 @@ impl From<registrar::Output> for Action {
     }
 }
 
-impl From<pool_element::Output> for Action {
-    fn from(output: pool_element::Output) -> Self {
-        match output {
-            pool_element::Output::Connect { registrar } => Self::Connect(registrar),
-            pool_element::Output::StopConnecting { registrar } => Self::StopConnecting(registrar),
-            pool_element::Output::Send { to, message } => Self::Send { to, message },
-            pool_element::Output::Close { association } => Self::Close(association),
-            pool_element::Output::Event(event) => Self::ElementEvent(event),
-        }
-    }
-}
-
-impl From<pool_user::Output> for Action {
-    fn from(output: pool_user::Output) -> Self {
-        match output {
-            pool_user::Output::Connect { registrar } => Self::Connect(registrar),
-            pool_user::Output::StopConnecting { registrar } => Self::StopConnecting(registrar),
-            pool_user::Output::Send { to, message } => Self::Send { to, message },
-            pool_user::Output::Close { association } => Self::Close(association),
-            pool_user::Output::Event(event) => Self::UserEvent(event),
-        }
+/// What a pool element or a pool user wants done.
+fn client_action<E>(output: ClientOutput<E>, event: impl FnOnce(E) -> Action) -> Action {
+    match output {
+        ClientOutput::Connect { registrar } => Action::Connect(registrar),
+        ClientOutput::StopConnecting { registrar } => Action::StopConnecting(registrar),
+        ClientOutput::Send { to, message } => Action::Send { to, message },
+        ClientOutput::Close { association } => Action::Close(association),
+        ClientOutput::Event(told) => event(told),
     }
 }

@@ -10,10 +10,7 @@ use rserpool_core::{Timestamp, pool_element, pool_user};
 impl World {
     /// A process starts, for the first time or again.
     pub(super) fn on_start(&mut self, node: NodeId) {
-        if !matches!(
-            self.nodes[node.index()].status,
-            Status::Down | Status::Gone
-        ) {
+        if !matches!(self.nodes[node.index()].status, Status::Down | Status::Gone) {
             return;
         }
         let actor = self.new_actor(node);
@@ -60,6 +57,7 @@ impl World {
         self.forget_inbox(node);
         let own = &mut self.nodes[node.index()];
         own.actor = Actor::Nobody;
+        own.clock.unfreeze();
         own.wake = None;
         own.changed_at = self.now;
         let ends = std::mem::take(&mut own.ends);

@@ -1,0 +1,58 @@
+//! Seeds that broke something once, each with what it was in one sentence.
+
+use rserpool_sim::{Fault, FaultKind, Preset, Scenario, World, run};
+use std::time::Duration;
+
+fn assert_holds(seed: u64, scenario: &Scenario) {
+    let outcome = run(seed, scenario);
+    let violations: Vec<_> = outcome.violations.iter().map(ToString::to_string).collect();
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+}
+
+#[test]
+fn seed_1_a_lost_home_registrar_was_never_tried_again_beside_announced_ones_that_never_answer() {
+    let scenario = Scenario {
+        faults: [FaultKind::Flood, FaultKind::Cut, FaultKind::Hang]
+            .into_iter()
+            .collect(),
+        duration: Duration::from_secs(20),
+        preset: Preset::Fast,
+        ..Scenario::new(8, 3)
+    };
+    for seed in 1..=10 {
+        assert_holds(seed, &scenario);
+    }
+    assert_holds(1, &Scenario::random(1));
+}
+
+#[test]
+fn seed_206_a_reported_pool_element_never_came_back_to_a_subscribed_pool_user() {
+    let scenario = Scenario {
+        faults: [FaultKind::Liar, FaultKind::Hang].into_iter().collect(),
+        duration: Duration::from_secs(30),
+        ..Scenario::new(8, 6)
+    };
+    for seed in 1..=10 {
+        assert_holds(seed, &scenario);
+    }
+    assert_holds(206, &Scenario::random(206));
+}
+
+#[test]
+fn seed_16_a_registration_life_ended_early_after_the_registrars_clock_had_jumped() {
+    let mut world = World::new(16, &Scenario::new(8, 3));
+    let registrar = world.registrars()[0];
+    for _ in 0..4 {
+        world.run_for(Duration::from_secs(25));
+        world.inject(Fault {
+            kind: FaultKind::ClockJump,
+            nodes: vec![registrar],
+            lasts: None,
+            amount: Duration::from_secs(52),
+        });
+    }
+    world.run_for(Duration::from_secs(25));
+    assert_eq!(world.violations(), []);
+    assert_eq!(world.statistics().removals.values().sum::<u64>(), 0);
+    assert_holds(16, &Scenario::random(16));
+}
