@@ -86,7 +86,7 @@ impl<C: Send + 'static, E: Clone + Send + 'static> Node<C, E> {
     /// stream; what it returns besides the node is for the application.
     pub(crate) async fn start<R, T>(
         name: String,
-        build: impl FnOnce(Events<E>) -> Result<(R, Shared, DataReceiver, T), NetError> + Send + 'static,
+        build: impl FnOnce(Events<E>) -> Built<R, T> + Send + 'static,
     ) -> Result<(Self, T), NetError>
     where
         R: Role<Command = C> + 'static,
@@ -216,6 +216,10 @@ pub(crate) async fn ask<C, T>(
     commands.send(command(reply)).await.ok()?;
     answer.await.ok()
 }
+
+/// What is built on a node's thread: the role, what it shares with the frame, the commands of its
+/// data associations, and what the application is told.
+pub(crate) type Built<R, T> = Result<(R, Shared, DataReceiver, T), NetError>;
 
 /// Where the commands of the data associations come from.
 pub(crate) type DataReceiver = mpsc::UnboundedReceiver<crate::connection::DataCommand>;
