@@ -151,6 +151,17 @@ impl PoolUser {
             .flatten()
     }
 
+    /// How many pool elements a query asks for when it is sent again: who has joined it since may
+    /// want more, and a subscription is renewed with it.
+    fn items_by_now(&mut self, pool_handle: &PoolHandle) -> Option<u32> {
+        let waiting = self.queries.get(pool_handle).map(|query| &query.waiting);
+        let asked = self.items_to_ask_for(pool_handle, waiting.map_or(&[], Vec::as_slice));
+        if let Some(query) = self.queries.get_mut(pool_handle) {
+            query.asked = asked;
+        }
+        asked
+    }
+
     fn start_hunt_if_homeless(&mut self) {
         if self.home.is_none() {
             self.start_hunt(None);
@@ -196,11 +207,11 @@ impl PoolUser {
         };
         query.timeouts = query.timeouts.saturating_add(1);
         let gives_up = query.timeouts > most || query.gives_up_at <= self.now;
-        let asked = query.asked;
         self.hunt_beside_home();
         if gives_up {
             return self.give_up(pool_handle);
         }
+        let asked = self.items_by_now(pool_handle);
         self.send_handle_resolution(pool_handle, asked);
         self.start_t1(pool_handle.clone());
     }
@@ -225,11 +236,9 @@ impl PoolUser {
     /// A new home registrar is asked everything that waits for an answer (RFC 5352 §3.7.1,
     /// §3.7.2), and for updates (§2.2.5).
     pub(super) fn ask_again(&mut self) {
-        let queries = self.queries.iter();
-        let queries: Vec<_> = queries
-            .map(|(pool_handle, query)| (pool_handle.clone(), query.asked))
-            .collect();
-        for (pool_handle, asked) in queries {
+        let pool_handles: Vec<_> = self.queries.keys().cloned().collect();
+        for pool_handle in pool_handles {
+            let asked = self.items_by_now(&pool_handle);
             self.send_handle_resolution(&pool_handle, asked);
             self.start_t1(pool_handle);
         }
