@@ -7,7 +7,7 @@ mod support;
 mod user;
 
 use rserpool_core::Machine;
-use rserpool_core::pool_user::{Command, Source};
+use rserpool_core::pool_user::{Command, RequestId, Source};
 use rserpool_wire::parameter::ErrorCause;
 use support::{echo, run};
 use user::*;
@@ -64,6 +64,25 @@ fn later_requests_do_not_end_the_subscription() {
     subscribe(&mut user, 0, 100);
     receive(&mut user, 1, 1, negative(ErrorCause::UnknownPoolHandle));
     assert_eq!(resolve(&mut user, 2, 101), [asked(1, true, None)]);
+}
+
+#[test]
+fn who_subscribes_to_more_gets_updates_of_more() {
+    let mut user = at_home();
+    let few = Command::Resolve {
+        request: RequestId(100),
+        pool_handle: echo(),
+        items: Some(1),
+        subscribe: true,
+    };
+    assert_eq!(command(&mut user, 0, few), [asked(1, true, Some(1))]);
+    receive(&mut user, 1, 1, accepting(&[11]));
+    assert_eq!(subscribe(&mut user, 2, 101), [asked(1, true, None)]);
+    receive(&mut user, 3, 1, accepting(&[11, 12]));
+    // Updates are of all from now on, and so is the cache.
+    assert_eq!(receive(&mut user, 4, 1, accepting(&[11, 13])).len(), 1);
+    let outputs = resolve(&mut user, 9_000, 102);
+    assert_eq!(outputs, [resolved(102, &[11, 13], Source::Cache)]);
 }
 
 #[test]

@@ -59,6 +59,9 @@ impl PoolUser {
         if subscribe && !self.is_stopped && !self.gets_updates(&pool_handle) {
             return self.subscribe(pool_handle, waiting);
         }
+        if subscribe {
+            self.widen_subscription(&pool_handle, waiting.items);
+        }
         self.answer_or_ask(pool_handle, waiting);
     }
 

@@ -4,6 +4,7 @@
 //! user's own subscription stays: it is asked for again until it is accepted.
 //! Must not know what else is asked of the registrar.
 
+use super::cache::is_at_most;
 use super::{Event, PoolUser, Timer};
 use crate::random::around;
 use rserpool_wire::PoolHandle;
@@ -46,6 +47,15 @@ impl PoolUser {
         self.subscriptions.insert(pool_handle.clone(), subscription);
         self.start_renewal(pool_handle.clone());
         true
+    }
+
+    /// A subscription that is there already, and for which as many pool elements are wanted now.
+    pub(super) fn widen_subscription(&mut self, pool_handle: &PoolHandle, items: Option<u32>) {
+        if let Some(subscription) = self.subscriptions.get_mut(pool_handle)
+            && is_at_most(subscription.items, items)
+        {
+            subscription.items = items;
+        }
     }
 
     /// A request without the S bit ends it at the registrar.
