@@ -33,6 +33,10 @@ impl Clock {
         }
     }
 
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen_at.is_some()
+    }
+
     pub(crate) fn freeze(&mut self, now: Timestamp) {
         self.frozen_at = Some(self.local(now));
     }

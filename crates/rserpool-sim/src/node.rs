@@ -165,7 +165,7 @@ pub(crate) const FOREVER: Timestamp = Timestamp(std::time::Duration::MAX);
 /// The addresses of a node; every fourth has two.
 pub(crate) fn addresses(node: NodeId) -> Vec<IpAddr> {
     let mut addresses = vec![address(10, node)];
-    if node.0 % 4 == 0 {
+    if node.0.is_multiple_of(4) {
         addresses.push(address(11, node));
     }
     addresses

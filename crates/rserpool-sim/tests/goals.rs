@@ -1,5 +1,7 @@
 //! The scenarios that the project is measured by, in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
+
 use rserpool_core::Timestamp;
 use rserpool_sim::{Fault, FaultKind, NodeId, Scenario, World};
 use std::time::Duration;

@@ -39,6 +39,22 @@ fn seed_206_a_reported_pool_element_never_came_back_to_a_subscribed_pool_user() 
 }
 
 #[test]
+fn seed_36_a_subscription_for_all_that_joined_a_query_for_three_got_three_for_ever() {
+    let scenario = Scenario {
+        faults: [FaultKind::Crash, FaultKind::Vanish, FaultKind::Leave]
+            .into_iter()
+            .collect(),
+        preset: Preset::Rfc,
+        duration: Duration::from_secs(300),
+        ..Scenario::new(8, 8)
+    };
+    for seed in 1..=10 {
+        assert_holds(seed, &scenario);
+    }
+    assert_holds(36, &Scenario::random(36));
+}
+
+#[test]
 fn seed_16_a_registration_life_ended_early_after_the_registrars_clock_had_jumped() {
     let mut world = World::new(16, &Scenario::new(8, 3));
     let registrar = world.registrars()[0];

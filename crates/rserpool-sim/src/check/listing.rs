@@ -106,48 +106,40 @@ impl World {
         }
         let node = self.node_of(end);
         let view = &mut self.checker.registrars[node.index()];
-        match message {
-            Message::Registration(registration) => {
-                view.registering = Some((
-                    registration.pool_handle.clone(),
-                    registration.pool_element.id,
-                    is_selectable(&registration.pool_element.policy),
-                ));
+        if let Message::Registration(registration) = message {
+            view.registering = Some((
+                registration.pool_handle.clone(),
+                registration.pool_element.id,
+                is_selectable(&registration.pool_element.policy),
+            ));
+        } else if let Message::HandleResolution(resolution) = message {
+            let key = (end, resolution.pool_handle.clone());
+            if resolution.subscribe {
+                view.subscribed.insert(key.clone());
+            } else {
+                view.subscribed.remove(&key);
             }
-            Message::HandleResolution(resolution) => {
-                let key = (end, resolution.pool_handle.clone());
-                if resolution.subscribe {
-                    view.subscribed.insert(key.clone());
-                } else {
-                    view.subscribed.remove(&key);
-                }
-                view.answering = Some(key);
-            }
-            _ => {}
+            view.answering = Some(key);
         }
     }
 
     /// A machine sends a message.
     pub(crate) fn check_sent(&mut self, end: EndId, message: &Message) {
         let node = self.node_of(end);
-        match message {
-            Message::Registration(registration) => self.note_identity(node, registration),
-            Message::Deregistration(deregistration) => {
-                let key = (
-                    deregistration.pool_handle.clone(),
-                    deregistration.pool_element,
-                );
-                if let Some(identity) = self.checker.identities.get_mut(&key) {
-                    identity.deregistered |= identity.node == node;
-                }
+        if let Message::Registration(registration) = message {
+            self.note_identity(node, registration);
+        } else if let Message::Deregistration(deregistration) = message {
+            let handle = deregistration.pool_handle.clone();
+            let key = (handle, deregistration.pool_element);
+            if let Some(identity) = self.checker.identities.get_mut(&key) {
+                identity.deregistered |= identity.node == node;
             }
-            Message::RegistrationResponse(response) if response.result.is_ok() => {
+        } else if let Message::RegistrationResponse(response) = message {
+            if response.result.is_ok() {
                 self.check_granted(end, &response.pool_handle, response.pool_element);
             }
-            Message::HandleResolutionResponse(response) => {
-                self.check_resolution_response(end, response);
-            }
-            _ => {}
+        } else if let Message::HandleResolutionResponse(response) = message {
+            self.check_resolution_response(end, response);
         }
     }
 
@@ -223,31 +215,33 @@ impl World {
 
     pub(crate) fn check_registrar_event(&mut self, node: NodeId, event: &registrar::Event) {
         use registrar::Event;
-        match event {
-            Event::PoolElementRegistered {
-                pool_handle,
-                pool_element,
-                association,
-                ..
-            } => self.note_registered(node, pool_handle, *pool_element, *association),
-            Event::PoolElementReregistered {
-                pool_handle,
-                pool_element,
-                ..
-            } => {
-                let view = &self.checker.registrars[node.index()];
-                if view.find(pool_handle, *pool_element).is_none() {
-                    let text = format_args!("renews {pool_element} of {pool_handle}, unlisted");
-                    self.violate(Rule::Listing, node, text);
-                }
+        if let Event::PoolElementRegistered {
+            pool_handle,
+            pool_element,
+            association,
+            ..
+        } = event
+        {
+            self.note_registered(node, pool_handle, *pool_element, *association);
+        } else if let Event::PoolElementReregistered {
+            pool_handle,
+            pool_element,
+            ..
+        } = event
+        {
+            let view = &self.checker.registrars[node.index()];
+            if view.find(pool_handle, *pool_element).is_none() {
+                let text = format_args!("renews {pool_element} of {pool_handle}, unlisted");
+                self.violate(Rule::Listing, node, text);
             }
-            Event::PoolElementRemoved {
-                pool_handle,
-                pool_element,
-                reason,
-                ..
-            } => self.check_removed(node, pool_handle, *pool_element, *reason),
-            _ => {}
+        } else if let Event::PoolElementRemoved {
+            pool_handle,
+            pool_element,
+            reason,
+            ..
+        } = event
+        {
+            self.check_removed(node, pool_handle, *pool_element, *reason);
         }
     }
 
@@ -261,15 +255,7 @@ impl World {
         let Some(end) = end_of(association) else {
             return;
         };
-        let limit = match self
-            .scenario
-            .faults
-            .iter()
-            .any(|kind| kind.is_of_a_stranger())
-        {
-            true => self.scenario.elements * 2 + 400,
-            false => usize::MAX,
-        };
+        let limit = self.elements_max();
         let listed = Listed {
             end,
             selectable: true,

@@ -46,11 +46,12 @@ pub(crate) struct Planned {
 pub(crate) fn plan(scenario: &Scenario, roster: &Roster, random: &mut Random) -> Vec<Planned> {
     let mut planned = Vec::new();
     for kind in scenario.faults.iter() {
-        let count = 1 + random.below(match kind {
-            FaultKind::Policy | FaultKind::Leave => 12,
-            FaultKind::Announces | FaultKind::Flood => 2,
-            _ => 4,
-        });
+        let most = if matches!(kind, FaultKind::Policy | FaultKind::Leave) {
+            12
+        } else {
+            4
+        };
+        let count = 1 + random.below(most);
         for _ in 0..count {
             let at = Timestamp(random.between(Duration::ZERO, scenario.duration));
             if let Some(fault) = draw(kind, scenario, roster, random) {

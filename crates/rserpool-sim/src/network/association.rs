@@ -26,7 +26,7 @@ impl EndId {
     }
 
     pub(crate) fn is_of_client(self) -> bool {
-        self.0 % 2 == 0
+        self.0.is_multiple_of(2)
     }
 
     pub(crate) fn other(self) -> Self {

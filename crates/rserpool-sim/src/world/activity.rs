@@ -234,13 +234,13 @@ impl World {
         if self.associations[end.association() as usize].ends[end.side()].state != EndState::Up {
             return;
         }
-        match kind {
-            FaultKind::Garbage => self.send_garbage(node, end),
-            FaultKind::Flood => self.flood(node, end),
-            _ => {
-                let message = self.wrong_message(node);
-                self.send(end, &message);
-            }
+        if kind == FaultKind::Garbage {
+            self.send_garbage(node, end);
+        } else if kind == FaultKind::Flood {
+            self.flood(node, end);
+        } else {
+            let message = self.wrong_message(node);
+            self.send(end, &message);
         }
     }
 

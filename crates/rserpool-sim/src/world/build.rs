@@ -139,12 +139,21 @@ impl World {
                 address: addresses(node)[0],
             }),
         ];
+        let limits = &mut config.limits;
+        limits.handlespace.elements_max = self.elements_max();
         if self.scenario.faults.contains(FaultKind::Flood) {
-            let limits = &mut config.limits;
             limits.elements_per_association_max = FLOODED_ELEMENTS_PER_ASSOCIATION;
-            limits.handlespace.elements_max = self.scenario.elements * 2 + FLOODED_ELEMENTS;
         }
         config
+    }
+
+    /// How many pool elements a registrar may list.
+    pub(crate) fn elements_max(&self) -> usize {
+        if self.scenario.faults.contains(FaultKind::Flood) {
+            self.scenario.elements * 2 + FLOODED_ELEMENTS
+        } else {
+            registrar::Limits::default().handlespace.elements_max
+        }
     }
 
     fn element_config(&mut self, node: NodeId, index: usize) -> pool_element::Config {

@@ -107,7 +107,9 @@ impl World {
     pub(super) fn resume(&mut self, node: NodeId) {
         self.set_status(node, Status::Running);
         let own = &mut self.nodes[node.index()];
-        own.disturbed_until = self.now;
+        if !own.clock.is_frozen() {
+            own.disturbed_until = self.now;
+        }
         own.changed_at = self.now;
         for association in std::mem::take(&mut own.remnants) {
             self.end_trouble(association);
