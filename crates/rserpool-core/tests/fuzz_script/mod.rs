@@ -23,7 +23,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// Associations that a script can name.
-const ASSOCIATIONS: u64 = 8;
+const ASSOCIATIONS: usize = 8;
 /// No input makes a registrar of this size say more than this.
 const OUTPUTS_MAX: usize = 600;
 /// Calls of `handle_timeout` until the deadline is later than now.
@@ -49,7 +49,7 @@ struct Run {
     registrar: Registrar,
     now: Timestamp,
     /// The association behind each number that scripts use.
-    current: [AssociationId; ASSOCIATIONS as usize],
+    current: [AssociationId; ASSOCIATIONS],
     up: BTreeSet<AssociationId>,
     last: u64,
 }
@@ -66,7 +66,7 @@ impl Run {
         Self {
             registrar: Registrar::new(config, 7, now),
             now,
-            current: [AssociationId(0); ASSOCIATIONS as usize],
+            current: [AssociationId(0); ASSOCIATIONS],
             up: BTreeSet::new(),
             last: 0,
         }
