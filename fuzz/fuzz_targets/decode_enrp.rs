@@ -2,6 +2,7 @@
 
 #![no_main]
 
+#[path = "../support/round_trip.rs"]
 mod round_trip;
 
 use libfuzzer_sys::fuzz_target;
