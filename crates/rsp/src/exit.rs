@@ -63,6 +63,19 @@ impl Failure {
         Self { exit, error }
     }
 
+    /// What went wrong and why, without what a cause only says again.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for cause in self.error.chain().map(ToString::to_string) {
+            if text.is_empty() {
+                text = cause;
+            } else if !text.contains(&cause) {
+                text = format!("{text}: {cause}");
+            }
+        }
+        text
+    }
+
     /// Whether nobody reads our output any more, as in `rsp resolve POOL | head -1`.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         self.error
@@ -116,6 +129,16 @@ mod tests {
         for (exit, number) in numbers {
             assert_eq!(exit.number(), number, "{exit:?}");
         }
+    }
+
+    #[test]
+    fn what_a_cause_says_again_is_left_out() {
+        let cause = anyhow::anyhow!("in use");
+        let error = cause.context("port 9 is in use").context("cannot start");
+        assert_eq!(
+            Failure::from(error).text(),
+            "cannot start: port 9 is in use"
+        );
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn exit_code(outcome: Outcome) -> ExitCode {
         Err(failure) if failure.is_broken_pipe() => Exit::Success.into(),
         Err(failure) => {
             if failure.exit != Exit::Interrupted {
-                eprintln!("rsp: {:#}", failure.error);
+                eprintln!("rsp: {}", failure.text());
             }
             failure.exit.into()
         }

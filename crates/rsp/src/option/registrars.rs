@@ -5,7 +5,7 @@ use rserpool_core::RegistrarAddress;
 /// Where to look for a registrar.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct RegistrarOptions {
-    /// A registrar: ADDRESS[,ADDRESS…][:PORT][/udp=PORT], or tcp:ADDRESS[:PORT] (repeatable);
+    /// A registrar: `ADDRESS[,ADDRESS…][:PORT][/udp=PORT]`, or `tcp:ADDRESS[:PORT]` (repeatable);
     /// without any, those that announce themselves by multicast are found
     #[arg(
         long,
