@@ -30,6 +30,15 @@ pub enum Protocol {
     Enrp,
 }
 
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Asap => "ASAP",
+            Self::Enrp => "ENRP",
+        })
+    }
+}
+
 /// A field, or a parameter that has fields.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Field {

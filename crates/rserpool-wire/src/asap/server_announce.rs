@@ -115,7 +115,7 @@ impl fmt::Display for ServerAnnounce {
         for transport in &self.transports {
             write!(f, " {transport}")?;
         }
-        self.encapsulation_ports.fmt(f)
+        self.encapsulation_ports.fmt_after_transport(f)
     }
 }
 

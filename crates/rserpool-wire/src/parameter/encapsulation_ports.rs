@@ -40,6 +40,15 @@ impl EncapsulationPorts {
         *self == Self::default()
     }
 
+    /// What is told after a transport, if there is anything to tell.
+    pub(crate) fn fmt_after_transport(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_default() {
+            Ok(())
+        } else {
+            write!(f, " {self}")
+        }
+    }
+
     pub(crate) fn read<'a>(parameter: &Parameter<'a>) -> Result<Option<Self>, Fault<'a>> {
         let mut value = parameter.value();
         if value.len() != Self::VALUE_OCTETS {
@@ -62,16 +71,14 @@ impl EncapsulationPorts {
     }
 }
 
-/// Nothing at all where 9899 holds for both.
 impl fmt::Display for EncapsulationPorts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(port) = self.user {
-            write!(f, " udp {port}")?;
+        match (self.user, self.asap) {
+            (None, None) => f.write_str("udp 9899"),
+            (Some(user), None) => write!(f, "udp {user}"),
+            (None, Some(asap)) => write!(f, "asap-udp {asap}"),
+            (Some(user), Some(asap)) => write!(f, "udp {user} asap-udp {asap}"),
         }
-        if let Some(port) = self.asap {
-            write!(f, " asap-udp {port}")?;
-        }
-        Ok(())
     }
 }
 
@@ -96,7 +103,7 @@ mod tests {
         };
         assert_eq!(written(|w| ports.write(w)), hex("98990008 26ac26ad"));
         assert_eq!(read("98990008 26ac26ad"), Some(ports));
-        assert_eq!(ports.to_string(), " udp 9900 asap-udp 9901");
+        assert_eq!(ports.to_string(), "udp 9900 asap-udp 9901");
         assert_eq!(
             read("98990008 00000000"),
             Some(EncapsulationPorts::default())
@@ -107,7 +114,7 @@ mod tests {
     fn nothing_to_tell() {
         let none = EncapsulationPorts::default();
         assert_eq!(written(|w| none.write(w)), []);
-        assert_eq!(none.to_string(), "");
+        assert_eq!(none.to_string(), "udp 9899");
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl fmt::Display for PoolElement {
         if let Some(transport) = &self.asap_transport {
             write!(f, " asap {transport}")?;
         }
-        self.encapsulation_ports.fmt(f)
+        self.encapsulation_ports.fmt_after_transport(f)
     }
 }
 

@@ -80,11 +80,8 @@ impl ServerInformation {
 impl fmt::Display for ServerInformation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (registrar, transport) = (self.registrar, &self.transport);
-        write!(
-            f,
-            "registrar {registrar} {transport}{}",
-            self.encapsulation_ports
-        )
+        write!(f, "registrar {registrar} {transport}")?;
+        self.encapsulation_ports.fmt_after_transport(f)
     }
 }
 
