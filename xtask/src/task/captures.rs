@@ -19,7 +19,7 @@ Without a file: all of tests/captures. For each, tshark must find nothing malfor
 `rsp decode` as many messages of each type as tshark. Needs tshark.
 ";
 
-/// No protocol has message types from here on: tshark counts those too that an error message quotes.
+/// No protocol has message types from here on; tshark counts those that an error message quotes.
 const UNASSIGNED: u8 = 0x40;
 
 /// How often each message occurs: (protocol, type number) to count.
