@@ -146,9 +146,13 @@ pub struct Config {
     /// The largest message that may be sent, in octets.
     pub message_octets_max: usize,
     /// What one association may hold of received and not yet complete messages, in octets. At
-    /// least one and a half of the largest message. Only user data is counted: a peer that means
-    /// harm, with fragments of one octet, makes 128 KiB cost about 4 MiB of memory.
+    /// least one and a half of the largest message. Only user data is counted.
     pub receive_window_octets: usize,
+    /// Memory for not yet complete messages of all associations, in octets. Here the overhead of
+    /// fragments is counted too: a peer that means harm sends them of one octet. When there is
+    /// more, the association that holds most ends, [`crate::DownReason::OutOfResource`]. At least
+    /// four receive windows.
+    pub reassembly_octets_max: usize,
     /// What one association may hold of messages not yet acknowledged, in octets. At least the
     /// largest message.
     pub send_queue_octets_max: usize,
@@ -179,6 +183,8 @@ impl Config {
             .receive_window_octets
             .max(least_window)
             .clamp(MTU_MIN, usize::try_from(u32::MAX).unwrap_or(usize::MAX));
+        let least_reassembly = self.receive_window_octets.saturating_mul(4);
+        self.reassembly_octets_max = self.reassembly_octets_max.max(least_reassembly);
         self.mtu = self.mtu.clamp(MTU_MIN, MTU_MAX) / 4 * 4;
         self
     }
@@ -232,6 +238,9 @@ impl Default for Config {
             timers: Timers::default(),
             message_octets_max: 72 * 1024,
             receive_window_octets: 128 * 1024,
+            // 10,000 peers in the middle of a message of several packets, or 450 of them in the
+            // middle of one of 72 KiB.
+            reassembly_octets_max: 64 << 20,
             send_queue_octets_max: 256 * 1024,
             associations_max: 16_384,
             // Ethernet less the IPv6 and UDP headers; right for IPv4 too.

@@ -116,6 +116,15 @@ pub enum DownReason {
     /// Ended by [`crate::Endpoint::abort`], or because the peer broke the protocol.
     #[error("aborted here")]
     LocalAbort,
+    /// Ended because incomplete messages took more than [`crate::Config::reassembly_octets_max`]
+    /// and this association held most of it.
+    #[error("out of memory for incomplete messages, of which {remote} held {octets} octets")]
+    OutOfResource {
+        /// The peer's UDP address.
+        remote: SocketAddr,
+        /// Its share, in octets.
+        octets: usize,
+    },
     /// The peer does not answer any more, or never did.
     #[error("the peer does not answer")]
     Lost,

@@ -28,6 +28,8 @@ pub struct Statistics {
     pub inits_refused: u64,
     /// INITs and cookies refused because of `associations_max`.
     pub out_of_resource: u64,
+    /// Associations ended because of `reassembly_octets_max`.
+    pub out_of_memory: u64,
     /// Dropped: a cookie that this endpoint did not make, or not for this peer.
     pub bad_cookie: u64,
     /// Answered with "Stale Cookie": the cookie is too old.

@@ -18,6 +18,7 @@ use crate::event::{AssociationId, DownReason, Event, Transmit};
 use crate::heartbeat::{Due, Heartbeat};
 use crate::outbox::Outbox;
 use crate::packet::{Packet, chunk_type, error_cause, read_u16};
+use crate::reassembly::Reassembly;
 use crate::statistics::Statistics;
 use crate::time::Timestamp;
 
@@ -45,6 +46,9 @@ pub(crate) struct Association {
     closing: Closing,
     /// Octets of messages that the owner of the endpoint has not fetched.
     undelivered_octets: usize,
+    pub(crate) reassembly: Reassembly,
+    /// What of it is in the endpoint's sum.
+    pub(crate) reassembly_counted: usize,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,6 +103,8 @@ impl Association {
             outbox: Outbox::default(),
             closing: Closing::No,
             undelivered_octets: 0,
+            reassembly: Reassembly::default(),
+            reassembly_counted: 0,
         }
     }
 
@@ -168,6 +174,7 @@ impl Association {
         if self.on_heartbeat_chunks(packet, around) {
             return None;
         }
+        self.reassembly.on_packet(packet);
         match packet.find(chunk_type::SHUTDOWN) {
             // RFC 9260 §3.3.8: nothing but the Cumulative TSN Ack.
             Some(shutdown) if shutdown.value.len() != 4 => {
@@ -210,6 +217,9 @@ impl Association {
         stripped: &[u8],
         around: &mut Surroundings<'_>,
     ) -> Option<DownReason> {
+        if let Some(packet) = Packet::parse(stripped) {
+            self.reassembly.on_packet(&packet);
+        }
         self.feed(around.now, stripped);
         let events: Vec<_> = std::iter::from_fn(|| self.socket.poll_event()).collect();
         let is_restart = self.is_up()
@@ -312,6 +322,7 @@ impl Association {
                 return;
             };
             self.undelivered_octets += message.payload.len();
+            self.reassembly.on_message(message.payload.len());
             events.push_back(Event::Message {
                 association: self.id,
                 stream: message.stream_id.0,
@@ -319,6 +330,13 @@ impl Association {
                 data: message.payload,
             });
         }
+    }
+
+    /// Brings the sum over all associations up to date.
+    pub(crate) fn count_reassembly(&mut self, sum: &mut usize) {
+        *sum -= self.reassembly_counted;
+        self.reassembly_counted = self.reassembly.memory();
+        *sum += self.reassembly_counted;
     }
 
     pub(crate) fn on_delivered(&mut self, octets: usize) {
@@ -396,6 +414,7 @@ impl Association {
     fn restart(&mut self, around: &mut Surroundings<'_>) {
         self.socket = Socket::new("", &around.config.options(self.peer_port));
         self.started = around.now;
+        self.reassembly = Reassembly::default();
         self.fail_all(&mut around.outputs.events);
         self.reset_closing();
     }

@@ -77,6 +77,8 @@ impl Association {
             return;
         };
         let kind = packet.first().kind;
+        self.reassembly
+            .on_sack(&packet, around.config.receive_window_octets);
         match (kind, &self.phase) {
             (chunk_type::INIT, Phase::Connecting { candidates }) => {
                 for to in candidates {

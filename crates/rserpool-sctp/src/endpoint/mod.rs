@@ -48,6 +48,8 @@ pub struct Endpoint {
     replay_guard: ReplayGuard,
     response_limit: ResponseLimit,
     outputs: Outputs,
+    /// Memory that incomplete messages take, of all associations.
+    reassembly_octets: usize,
     last_id: u64,
     now: Timestamp,
 }
@@ -75,6 +77,7 @@ impl Endpoint {
             timers: TimerQueue::default(),
             response_limit: ResponseLimit::new(),
             outputs: Outputs::default(),
+            reassembly_octets: 0,
             last_id: 0,
             now: Timestamp::ZERO,
         }
@@ -113,6 +116,7 @@ impl Endpoint {
             association.on_delivered(data.len());
             let window = self.config.receive_window_octets;
             association.fetch_messages(window, &mut self.outputs.events);
+            association.count_reassembly(&mut self.reassembly_octets);
         }
         Some(event)
     }
@@ -318,6 +322,7 @@ impl Endpoint {
             outputs: &mut self.outputs,
         };
         let down = act(association, &mut around);
+        association.count_reassembly(&mut self.reassembly_octets);
         if association.addresses() != association.registered {
             self.demultiplexer.register(association);
         }
@@ -334,6 +339,26 @@ impl Endpoint {
             self.demultiplexer.add_tag(tag, id);
             self.forget_tag(former, id);
         }
+        while self.reassembly_octets > self.config.reassembly_octets_max {
+            self.end_greatest_reassembly();
+        }
+    }
+
+    /// Who holds most is most likely to blame, and nobody else loses anything.
+    fn end_greatest_reassembly(&mut self) {
+        let greatest = self
+            .associations
+            .values()
+            .max_by_key(|association| association.reassembly_counted);
+        let Some(greatest) = greatest else {
+            return;
+        };
+        let (id, remote, octets) = (greatest.id, greatest.remote, greatest.reassembly_counted);
+        self.outputs.statistics.out_of_memory += 1;
+        self.with(id, |association, around| {
+            association.send_abort(error_cause::OUT_OF_RESOURCE, &[], around);
+            Some(DownReason::OutOfResource { remote, octets })
+        });
     }
 
     fn forget_tag(&mut self, tag: u32, association: AssociationId) {
@@ -346,6 +371,7 @@ impl Endpoint {
     /// Takes an association off the books.
     fn remove(&mut self, id: AssociationId) -> Option<Box<Association>> {
         let association = self.associations.remove(&id)?;
+        self.reassembly_octets -= association.reassembly_counted;
         self.timers.remove(id);
         self.forget_tag(association.local_tag, id);
         self.demultiplexer.unregister(&association);
