@@ -159,13 +159,11 @@ impl<R: Role> Driver<R> {
                 ..
             } => {
                 let message = Message::decode(&octets);
-                self.role.on_message(
-                    &mut self.node,
-                    FromPeer {
-                        association,
-                        message,
-                    },
-                )
+                let from_peer = FromPeer {
+                    association,
+                    message,
+                };
+                self.role.on_message(&mut self.node, from_peer)
             }
             // 12 is ENRP's, between registrars; everything else belongs to applications.
             Arrival::Received {
