@@ -14,27 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "\
-Usage: cargo xtask sim [OPTIONS]
-
-  --seeds N             run seeds 1 to N; 100 unless told
-  --from S              begin with seed S instead of 1
-  --seed S              run this one and print its transcript
-
-Without any of the following, each seed draws its own scenario:
-
-  --nodes R,E,U         registrars, pool elements, pool users; 1,10,3 unless told
-  --pools N             pools; 1 unless told
-  --preset NAME         timers: rfc, default or fast
-  --faults A,B,C        what goes wrong: names, all or none
-  --seconds N           how long it does; 60 unless told
-  --no-multicast        no announces
-  --announced-only      registrars are known by announces only
-
-  --threads N           seeds run at the same time; 2 unless told
-  --quiet               no transcript
-  --show N              print so many violations; 20 unless told
-";
+const USAGE: &str = include_str!("seeds.txt");
 
 /// Seeds with violations that a summary names.
 const NAMED_MAX: usize = 20;

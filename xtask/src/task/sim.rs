@@ -10,33 +10,8 @@ pub(crate) const TASK: Task = Task {
     run,
 };
 
-const HELP: &str = "\
-Usage: cargo xtask sim [OPTIONS]
-
-  --seeds N             run seeds 1 to N; 100 unless told
-  --from S              begin with seed S instead of 1
-  --seed S              run this one and print its transcript
-
-Without any of the following, each seed draws its own scenario:
-
-  --nodes R,E,U         registrars, pool elements, pool users; 1,10,3 unless told
-  --pools N             pools; 1 unless told
-  --preset NAME         timers: rfc, default or fast
-  --faults A,B,C        what goes wrong: names, all or none; a wrong name lists them
-  --seconds N           how long it does; 60 unless told
-  --no-multicast        no announces
-  --announced-only      registrars are known by announces only
-
-  --threads N           seeds run at the same time; 2 unless told
-  --quiet               no transcript
-  --show N              print so many violations; 20 unless told
-
-What it prints at the end: seeds, simulated hours and their ratio to real time. A violation names
-its seed and the command that shows it again; keep it in crates/rserpool-sim/tests/regressions.rs.
-
-  cargo xtask sim --seeds 1000
-  cargo xtask sim --seed 42 --nodes 2,5,2 --faults crash,partition
-";
+/// What the program says of itself, too.
+const HELP: &str = include_str!("../../../crates/rserpool-sim/examples/seeds.txt");
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut command = process::cargo();

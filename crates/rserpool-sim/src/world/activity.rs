@@ -23,6 +23,9 @@ use std::time::Duration;
 const THINKING: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 const LYING: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
+/// Whoever wants all pool elements of a pool wants no more than so many.
+const WANTED_MAX: usize = 100;
+
 /// How long it takes until somebody looks after a pool element that was refused for good.
 const REFUSED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
 
@@ -100,6 +103,9 @@ impl World {
             handle
         };
         let items = [None, Some(1), Some(3)][self.random.index(3)];
+        // Nobody wants a thousand servers.
+        let is_large = self.scenario.elements > WANTED_MAX * self.scenario.pools;
+        let items = items.or(is_large.then_some(5));
         let lot = self.random.below(100);
         let Actor::User(_, activity) = &mut self.nodes[node.index()].actor else {
             return;
@@ -207,8 +213,7 @@ impl World {
             }
             News::ConnectFailed { .. } => stranger.attempts -= 1,
             News::Lost { end } => stranger.ends.retain(|own| own != end),
-            News::Received { .. }
-            | News::SendFailed { .. }
+            News::SendFailed { .. }
             | News::Announced { .. }
             | News::Shutdown
             | News::ElementCommand(_)

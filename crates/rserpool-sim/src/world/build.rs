@@ -24,6 +24,9 @@ use rserpool_wire::parameter::{
 use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId};
 use std::time::Duration;
 
+/// Up to so many nodes everything is checked; in larger scopes some checks are samples.
+const SMALL: usize = 200;
+
 /// Strangers, where there are any.
 const STRANGERS: usize = 2;
 
@@ -71,6 +74,7 @@ impl World {
             checker: Checker::new(&roster),
             transcript: Transcript::new(scenario.transcript, roster.len()),
             statistics: Statistics::default(),
+            is_small: roster.len() <= SMALL,
             scratch: Vec::new(),
             scenario: scenario.clone(),
             roster,

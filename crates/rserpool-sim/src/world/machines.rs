@@ -24,10 +24,6 @@ const TIMEOUTS_AT_ONCE_MAX: u32 = 2_000;
 /// What a machine is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum News {
-    Received {
-        end: EndId,
-        message: Result<Decoded<Message>, Undecodable>,
-    },
     Up {
         end: EndId,
     },
@@ -76,8 +72,7 @@ impl World {
                 let text = format_args!("cannot send over association {association}");
                 self.tell_line(node, text);
             }
-            News::Received { .. }
-            | News::Up { .. }
+            News::Up { .. }
             | News::ConnectFailed { .. }
             | News::Lost { .. }
             | News::Announced { .. }
@@ -104,6 +99,32 @@ impl World {
             }
             Actor::Stranger(_) => return self.tell_stranger(node, &news),
             Actor::Nobody => return,
+        }
+        self.settle(node);
+    }
+
+    /// A message is read: most of what happens.
+    pub(super) fn tell_received(
+        &mut self,
+        node: NodeId,
+        end: EndId,
+        message: Result<Decoded<Message>, Undecodable>,
+    ) {
+        let own = &mut self.nodes[node.index()];
+        let now = own.clock.local(self.now);
+        own.timeouts_at_once = 0;
+        let from = association_id(end);
+        match &mut own.actor {
+            Actor::Registrar(registrar) => {
+                registrar.handle_input(now, registrar::Input::Received { from, message });
+            }
+            Actor::Element(element) => {
+                element.handle_input(now, pool_element::Input::Received { from, message });
+            }
+            Actor::User(user, _) => {
+                user.handle_input(now, pool_user::Input::Received { from, message });
+            }
+            Actor::Stranger(_) | Actor::Nobody => return,
         }
         self.settle(node);
     }
@@ -266,10 +287,6 @@ fn registrar_input(
     news: News,
 ) -> Option<registrar::Input> {
     Some(match news {
-        News::Received { end, message } => registrar::Input::Received {
-            from: association_id(end),
-            message,
-        },
         News::Up { end } => {
             let association = &associations[end.association() as usize];
             let client = association.ends[end.other().side()].node;
@@ -301,10 +318,6 @@ fn element_input(
     news: News,
 ) -> Option<pool_element::Input> {
     Some(match news {
-        News::Received { end, message } => pool_element::Input::Received {
-            from: association_id(end),
-            message,
-        },
         News::Up { end } => {
             let association = &associations[end.association() as usize];
             pool_element::Input::AssociationUp {
@@ -331,10 +344,6 @@ fn user_input(
     news: News,
 ) -> Option<pool_user::Input> {
     Some(match news {
-        News::Received { end, message } => pool_user::Input::Received {
-            from: association_id(end),
-            message,
-        },
         News::Up { end } => pool_user::Input::AssociationUp {
             association: association_id(end),
             registrar: associations[end.association() as usize].address.clone(),

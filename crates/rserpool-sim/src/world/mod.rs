@@ -59,6 +59,8 @@ pub struct World {
     pub(crate) checker: Checker,
     pub(crate) transcript: Transcript,
     pub(crate) statistics: Statistics,
+    /// Few enough nodes that everything is checked.
+    is_small: bool,
     /// For checking that what was decoded encodes to the same octets.
     scratch: Vec<u8>,
 }
