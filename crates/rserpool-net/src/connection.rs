@@ -4,10 +4,10 @@
 
 use rserpool_core::AssociationId;
 use rserpool_sctp::{DownReason, Outgoing};
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -21,7 +21,10 @@ pub const DATA_OCTETS_MAX: usize = 72 * 1024;
 pub(crate) const SEND_CREDIT_OCTETS: usize = 256 * 1024;
 
 /// What a message costs beside its octets: a flood of tiny ones is bounded too.
-const MESSAGE_OVERHEAD_OCTETS: usize = 64;
+const MESSAGE_OVERHEAD_OCTETS: usize = 128;
+
+/// Entries of an empty queue to an application for which room is kept.
+const KEPT_ROOM: usize = 64;
 
 /// A message that arrived.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -261,69 +264,137 @@ pub enum Incoming {
     },
 }
 
+impl Incoming {
+    /// What it takes of the room for what waits, in octets.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Message(received) => received.data.len() + MESSAGE_OVERHEAD_OCTETS,
+            Self::Opened { .. } | Self::Closed { .. } => 0,
+        }
+    }
+}
+
 /// A queue from the node's thread to an application. It has no limit by itself: the thread looks
 /// at what waits, and makes the peer wait or ends the association.
 pub fn inlet() -> (Sink, Inlet) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let waiting = Arc::new(AtomicUsize::new(0));
+    let queue = Arc::<Mutex<Queue>>::default();
+    let (wake, woken) = mpsc::channel(1);
     (
         Sink {
-            sender,
-            waiting: Arc::clone(&waiting),
+            queue: Arc::clone(&queue),
+            wake,
         },
-        Inlet { receiver, waiting },
+        Inlet { queue, woken },
     )
+}
+
+/// What an application has not taken.
+#[derive(Default, Debug)]
+pub(crate) struct Queue {
+    incoming: VecDeque<Incoming>,
+    octets: usize,
+}
+
+impl Queue {
+    fn pop(&mut self) -> Option<Incoming> {
+        let incoming = self.incoming.pop_front()?;
+        self.octets -= incoming.cost();
+        if self.incoming.is_empty() {
+            self.incoming.shrink_to(KEPT_ROOM);
+        }
+        Some(incoming)
+    }
+
+    /// What waits, in octets.
+    pub(crate) fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// Drops the messages; what opened and closed is still told.
+    pub(crate) fn discard(&mut self) {
+        self.incoming
+            .retain(|incoming| !matches!(incoming, Incoming::Message(_)));
+        self.incoming.shrink_to(KEPT_ROOM);
+        self.octets = 0;
+    }
+}
+
+/// A queue stays valid whatever happened to who held it.
+pub(crate) fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The thread's end of a queue to an application.
 #[derive(Clone, Debug)]
 pub struct Sink {
-    sender: mpsc::UnboundedSender<Incoming>,
-    waiting: Arc<AtomicUsize>,
+    queue: Arc<Mutex<Queue>>,
+    /// Full: the application has been woken already.
+    wake: mpsc::Sender<()>,
 }
 
 impl Sink {
     /// Whether the application has dropped its end.
     pub fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.wake.is_closed()
     }
 
     /// Waits until the application has dropped its end.
     pub async fn closed(&self) {
-        self.sender.closed().await;
+        self.wake.closed().await;
     }
 
     /// Adds something; false if the application has gone.
     pub(crate) fn put(&self, incoming: Incoming) -> bool {
-        self.waiting.fetch_add(cost(&incoming), Ordering::Relaxed);
-        self.sender.send(incoming).is_ok()
+        if self.is_closed() {
+            return false;
+        }
+        let mut queue = lock(&self.queue);
+        queue.octets += incoming.cost();
+        queue.incoming.push_back(incoming);
+        drop(queue);
+        let _ = self.wake.try_send(());
+        true
     }
 
     /// What the application has not taken, in octets.
     pub(crate) fn waiting_octets(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        lock(&self.queue).octets()
+    }
+
+    /// Watches the queue without keeping it.
+    pub(crate) fn queue(&self) -> Weak<Mutex<Queue>> {
+        Arc::downgrade(&self.queue)
     }
 }
 
 /// The application's end of a queue from the thread.
 #[derive(Debug)]
 pub struct Inlet {
-    receiver: mpsc::UnboundedReceiver<Incoming>,
-    waiting: Arc<AtomicUsize>,
+    queue: Arc<Mutex<Queue>>,
+    woken: mpsc::Receiver<()>,
 }
 
 impl Inlet {
     /// The next thing; `None` when nothing can come any more. Cancelling loses nothing.
     pub async fn recv(&mut self) -> Option<Incoming> {
-        let incoming = self.receiver.recv().await?;
-        self.waiting.fetch_sub(cost(&incoming), Ordering::Relaxed);
-        Some(incoming)
+        loop {
+            if let Some(incoming) = lock(&self.queue).pop() {
+                return Some(incoming);
+            }
+            if self.woken.recv().await.is_none() {
+                // What was put in before the last sink went.
+                return lock(&self.queue).pop();
+            }
+        }
     }
 }
 
-fn cost(incoming: &Incoming) -> usize {
-    match incoming {
-        Incoming::Message(received) => received.data.len() + MESSAGE_OVERHEAD_OCTETS,
-        Incoming::Opened { .. } | Incoming::Closed { .. } => 0,
+impl Drop for Inlet {
+    /// Sinks may live on; nobody takes anything any more.
+    fn drop(&mut self) {
+        self.woken.close();
+        let mut queue = lock(&self.queue);
+        queue.incoming.clear();
+        queue.octets = 0;
     }
 }

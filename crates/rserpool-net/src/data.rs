@@ -5,6 +5,7 @@
 use crate::connection::{DataCommand, Incoming, Outlet, Received, SEND_CREDIT_OCTETS, Sink};
 use crate::event::NetworkEvent;
 use crate::network::Network;
+use crate::unread::{Discarded, Unread};
 use rserpool_core::AssociationId;
 use rserpool_sctp::{DownReason, SendError};
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +24,7 @@ pub(crate) struct DataConnections {
     /// Those with credit to give back.
     sending: Vec<AssociationId>,
     commands: mpsc::UnboundedSender<DataCommand>,
+    unread: Unread,
 }
 
 struct DataConnection {
@@ -36,7 +38,7 @@ struct DataConnection {
 }
 
 impl DataConnections {
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<DataCommand>) {
+    pub(crate) fn new(unread_octets_max: usize) -> (Self, mpsc::UnboundedReceiver<DataCommand>) {
         let (commands, receiver) = mpsc::unbounded_channel();
         let connections = BTreeMap::new();
         (
@@ -44,6 +46,7 @@ impl DataConnections {
                 connections,
                 sending: Vec::new(),
                 commands,
+                unread: Unread::new(unread_octets_max),
             },
             receiver,
         )
@@ -73,6 +76,7 @@ impl DataConnections {
             outlet: outlet.clone(),
             at,
         });
+        self.unread.watch(association, peer, &sink);
         let charged = VecDeque::new();
         let connection = DataConnection {
             sink,
@@ -96,17 +100,40 @@ impl DataConnections {
         let Some(connection) = self.connections.get(&association) else {
             return;
         };
-        let peer = connection.peer;
-        if !connection.sink.put(Incoming::Message(received)) {
+        let message = Incoming::Message(received);
+        self.unread.add(message.cost());
+        if !connection.sink.put(message) {
             network.close(association);
             return;
         }
         let waiting_octets = connection.sink.waiting_octets();
         if waiting_octets > RECEIVE_QUEUE_OCTETS_MAX {
-            network.tell(NetworkEvent::NotTaken {
+            let peer = connection.peer;
+            self.end_not_taken(network, association, peer, waiting_octets);
+        }
+        while let Some(discarded) = self.unread.shed() {
+            let Discarded {
+                association,
                 peer,
-                waiting_octets,
-            });
+                octets,
+            } = discarded;
+            self.end_not_taken(network, association, peer, octets);
+        }
+    }
+
+    /// Ends an association, which may have ended before.
+    fn end_not_taken(
+        &self,
+        network: &mut Network,
+        association: AssociationId,
+        peer: SocketAddr,
+        waiting_octets: usize,
+    ) {
+        network.tell(NetworkEvent::NotTaken {
+            peer,
+            waiting_octets,
+        });
+        if self.is_one(association) {
             network.abort(association, "the application does not take its messages");
         }
     }

@@ -34,6 +34,13 @@ pub enum NetworkEvent {
         /// What was waiting for the application, in octets.
         waiting_octets: usize,
     },
+    /// An association was ended because it held most of what incomplete messages may take.
+    Incomplete {
+        /// The peer.
+        peer: SocketAddr,
+        /// The memory that its incomplete messages took, in octets.
+        octets: usize,
+    },
     /// A TCP connection was closed because it said nothing in time.
     Idle {
         /// The peer.
@@ -97,6 +104,11 @@ impl fmt::Display for NetworkEvent {
                 f,
                 "closed {peer}: the application does not take its messages \
                  ({waiting_octets} octets waited)"
+            ),
+            Self::Incomplete { peer, octets } => write!(
+                f,
+                "closed {peer}: its incomplete messages took {octets} octets, and all of them too \
+                 much"
             ),
             Self::Idle { peer } => write!(f, "closed {peer}: it sent no message"),
             Self::TooManyConnections { peer, limit } => {

@@ -14,7 +14,7 @@
 //! | `tcp`, `framing` | ASAP over TCP |
 //! | `lifeline` | the hint that a process has died |
 //! | `multicast`, `interfaces` | announces |
-//! | `node`, `connection`, `data` | threads, queues, and their limits |
+//! | `node`, `connection`, `data`, `unread` | threads, queues, and their limits |
 
 mod connection;
 mod data;
@@ -40,6 +40,7 @@ mod registrar_associations;
 mod sctp_over_udp;
 mod tcp;
 mod udp;
+mod unread;
 
 pub use connection::{
     Connection, DATA_OCTETS_MAX, Incoming, Inlet, Outlet, Received, STREAMS, SendFailed, Sink,
@@ -60,3 +61,4 @@ pub use random::random_u32;
 pub use registrar::{RegistrarConfig, RegistrarEndpoints, RegistrarNode};
 pub use tcp::ASAP_TCP_PORT;
 pub use udp::{Port, UDP_ENCAPSULATION_PORT, UdpStatistics};
+pub use unread::UNREAD_OCTETS_MAX;

@@ -486,7 +486,14 @@ impl Network {
                     octets,
                 });
             }
-            Event::Down { reason, .. } => self.down(association, reason),
+            Event::Down { reason, .. } => {
+                if let DownReason::OutOfResource { remote, octets } = reason {
+                    let peer = remote;
+                    self.events
+                        .push_back(NetworkEvent::Incomplete { peer, octets });
+                }
+                self.down(association, reason);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::node::{EventReceiver, Events, Node, NodeEvent};
 use crate::open_files::raise_open_files_limit;
 use crate::random::random_u64;
 use crate::udp::{Port, UDP_ENCAPSULATION_PORT};
+use crate::unread::UNREAD_OCTETS_MAX;
 use rserpool_core::registrar::{Command, Config, Destination, Event, Input, Output, Snapshot};
 use rserpool_core::{AssociationId, Machine, Registrar, Timestamp};
 use rserpool_wire::RegistrarId;
@@ -175,7 +176,7 @@ fn build(mut config: RegistrarConfig, events: Events<Event>) -> Result<Built, Ne
     config.machine.multicast = endpoints.multicast;
     let seed = config.seed.map_or_else(random_u64, Ok)?;
     let machine = Registrar::new(config.machine, seed, Timestamp::ZERO);
-    let (data, commands) = DataConnections::new();
+    let (data, commands) = DataConnections::new(UNREAD_OCTETS_MAX);
     let role = RegistrarRole {
         machine,
         events,

@@ -56,6 +56,13 @@ macro_rules! client_options {
             self
         }
 
+        /// What may wait for the application over all associations, in octets; otherwise 256 MiB.
+        /// When more does, the association that most of it is of ends, and its messages are lost.
+        pub fn unread_octets_max(mut self, octets: usize) -> Self {
+            self.unread_octets_max = octets;
+            self
+        }
+
         /// SCTP port; otherwise a random one.
         pub fn sctp_port(mut self, port: u16) -> Self {
             self.sctp_port = Some(port);

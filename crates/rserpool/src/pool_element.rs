@@ -41,6 +41,7 @@ impl PoolElement {
             register_timeout: Duration::from_secs(10),
             timers: Timers::default(),
             multicast: Multicast::default(),
+            unread_octets_max: rserpool_net::UNREAD_OCTETS_MAX,
             seed: None,
         }
     }
@@ -115,6 +116,7 @@ pub struct PoolElementBuilder {
     register_timeout: Duration,
     timers: Timers,
     multicast: Multicast,
+    unread_octets_max: usize,
     seed: Option<u64>,
 }
 
@@ -169,6 +171,7 @@ impl PoolElementBuilder {
             timers: self.timers.asap,
             sctp_timers: self.timers.sctp,
             register_timeout: self.register_timeout,
+            unread_octets_max: self.unread_octets_max,
             seed: self.seed,
         };
         let node = PoolElementNode::register(config).await?;

@@ -33,6 +33,7 @@ impl PoolUser {
             timers: Timers::default(),
             limits: Limits::default(),
             multicast: Multicast::default(),
+            unread_octets_max: rserpool_net::UNREAD_OCTETS_MAX,
             seed: None,
         }
     }
@@ -181,6 +182,7 @@ pub struct PoolUserBuilder {
     timers: Timers,
     limits: Limits,
     multicast: Multicast,
+    unread_octets_max: usize,
     seed: Option<u64>,
 }
 
@@ -208,6 +210,7 @@ impl PoolUserBuilder {
             timers: self.timers.asap.clone(),
             limits: self.limits,
             sctp_timers: self.timers.sctp,
+            unread_octets_max: self.unread_octets_max,
             seed: self.seed,
         };
         let node = Arc::new(PoolUserNode::start(config).await?);

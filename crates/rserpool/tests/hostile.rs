@@ -229,6 +229,44 @@ async fn an_application_that_never_takes_its_messages_loses_that_association_alo
 }
 
 #[tokio::test]
+async fn many_applications_that_never_take_their_messages_are_bounded_together() {
+    const UNREAD_MAX: usize = 1 << 20;
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let builder = element(&at).unread_octets_max(UNREAD_MAX);
+    let mut element = builder.register().await.unwrap();
+    let mut events = element.events();
+    let user = user(&at).start().await.unwrap();
+    let mut other = user.connect("echo").await.unwrap();
+    let other_connection = soon("accept", element.accept()).await.unwrap();
+    tokio::spawn(common::echo(other_connection, "other".into()));
+    let mut deaf = Vec::new();
+    let mut flooding = Vec::new();
+    for _ in 0..4 {
+        let session = user.connect("echo").await.unwrap();
+        deaf.push(soon("accept", element.accept()).await.unwrap());
+        flooding.push(tokio::spawn(async move {
+            // Less than an association may have waiting by itself.
+            for _ in 0..40 {
+                session.send(vec![7; 16 << 10]).await.unwrap();
+            }
+            session
+        }));
+    }
+    let mut shed = Vec::new();
+    while shed.len() < 2 {
+        assert_eq!(ask(&mut other, "well?").await.0, "other well?");
+        let event = tokio::time::timeout(Duration::from_millis(5), events.recv()).await;
+        if let Ok(Some(NodeEvent::Network(NetworkEvent::NotTaken { waiting_octets, .. }))) = event {
+            shed.push(waiting_octets);
+        }
+    }
+    assert!(shed.iter().all(|octets| *octets <= UNREAD_MAX), "{shed:?}");
+    assert_eq!(ask(&mut other, "still?").await.0, "other still?");
+    flooding.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
 async fn ipv6_works_where_there_is_any() {
     let here = vec![Ipv6Addr::LOCALHOST.into()];
     let builder = Registrar::builder()

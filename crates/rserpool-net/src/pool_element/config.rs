@@ -35,6 +35,9 @@ pub struct PoolElementConfig {
     pub sctp_timers: rserpool_sctp::Timers,
     /// How long the first registration may take.
     pub register_timeout: Duration,
+    /// What may wait for the application over all associations, in octets; usually
+    /// [`crate::UNREAD_OCTETS_MAX`]. When more does, the association that most of it is of ends.
+    pub unread_octets_max: usize,
     /// Decides everything random in the machine; `None`: the system's randomness.
     pub seed: Option<u64>,
 }

@@ -210,7 +210,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
     };
     let mut machine = PoolElement::new(machine_config, seed, Timestamp::ZERO);
     machine.handle_input(Timestamp::ZERO, Input::Command(Command::Register));
-    let (data, commands) = DataConnections::new();
+    let (data, commands) = DataConnections::new(config.unread_octets_max);
     let (accept, accepted) = mpsc::channel(ACCEPT_QUEUE_MAX);
     let (registration, registration_seen) = watch::channel(Registration::default());
     let (first, first_answer) = oneshot::channel();

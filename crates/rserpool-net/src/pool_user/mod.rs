@@ -49,6 +49,9 @@ pub struct PoolUserConfig {
     pub limits: Limits,
     /// The timers of its associations.
     pub sctp_timers: rserpool_sctp::Timers,
+    /// What may wait for the application over all associations, in octets; usually
+    /// [`crate::UNREAD_OCTETS_MAX`]. When more does, the association that most of it is of ends.
+    pub unread_octets_max: usize,
     /// Decides everything random in the machine; `None`: the system's randomness.
     pub seed: Option<u64>,
 }
@@ -141,7 +144,7 @@ fn build(config: PoolUserConfig, events: Events<Event>) -> Result<Built, NetErro
         limits: config.limits,
     };
     let seed = config.seed.map_or_else(random_u64, Ok)?;
-    let (data, commands) = DataConnections::new();
+    let (data, commands) = DataConnections::new(config.unread_octets_max);
     let (home, home_seen) = watch::channel(None);
     let role = UserRole {
         machine: PoolUser::new(machine, seed, Timestamp::ZERO),
@@ -269,7 +272,11 @@ impl UserRole {
             } => {
                 let updates = self.subscriptions.get(pool_handle)?;
                 if !updates.is_closed() {
-                    updates.send_replace(resolution.clone());
+                    updates.send_if_modified(|told| {
+                        let is_new = told != resolution;
+                        told.clone_from(resolution);
+                        is_new
+                    });
                     return None;
                 }
                 self.subscriptions.remove(pool_handle);
