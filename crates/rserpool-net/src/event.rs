@@ -41,7 +41,8 @@ pub enum NetworkEvent {
         /// The memory that its incomplete messages took, in octets.
         octets: usize,
     },
-    /// A TCP connection was closed because it said nothing in time.
+    /// A TCP connection was closed because it said nothing in time, or for long while others
+    /// found no room.
     Idle {
         /// The peer.
         peer: SocketAddr,
@@ -110,7 +111,7 @@ impl fmt::Display for NetworkEvent {
                 "closed {peer}: its incomplete messages took {octets} octets, and all of them too \
                  much"
             ),
-            Self::Idle { peer } => write!(f, "closed {peer}: it sent no message"),
+            Self::Idle { peer } => write!(f, "closed {peer}: it asked nothing"),
             Self::TooManyConnections { peer, limit } => {
                 write!(
                     f,

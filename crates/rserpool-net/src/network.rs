@@ -13,7 +13,7 @@ use crate::local_address::local_address_toward;
 use crate::multicast::{Listener, Multicast, Sender};
 use crate::random::random_seed;
 use crate::sctp_over_udp::{NoAssociation, SctpOverUdp};
-use crate::tcp::{SendRefused, TcpConnections, is_tcp};
+use crate::tcp::{Accepted, SendRefused, TcpConnections, TcpLimits, is_tcp};
 use crate::udp::{Port, UDP_ENCAPSULATION_PORT, UdpSockets};
 use rserpool_core::{AssociationId, PeerAddress, RegistrarAddress, Timestamp, Transport};
 use rserpool_sctp::{ConnectError, DownReason, Event, Outgoing, Remote, SendError};
@@ -123,7 +123,7 @@ impl Network {
         let mut network = Self {
             start: Instant::now(),
             sctp: SctpOverUdp::new(config.sctp, random_seed()?, sockets),
-            tcp: TcpConnections::new(&inbox),
+            tcp: TcpConnections::new(&inbox, TcpLimits::default()),
             lifelines,
             hears: None,
             announces: None,
@@ -360,6 +360,11 @@ impl Network {
         }
     }
 
+    /// A peer has a subscription more, or one less: it may say nothing for as long as it likes.
+    pub(crate) fn count_subscription(&self, association: AssociationId, is_more: bool) {
+        self.tcp.count_subscription(association, is_more);
+    }
+
     /// The address that the peer of an association sees.
     pub(crate) fn local_addresses_toward(&self, remote: SocketAddr) -> Vec<IpAddr> {
         let same_family = |at: &&IpAddr| at.is_ipv4() == remote.is_ipv4();
@@ -500,7 +505,15 @@ impl Network {
     fn on_found(&mut self, now: Timestamp, found: Found) {
         match found {
             Found::TcpAccepted { stream, peer } => match self.tcp.accept(stream, peer) {
-                Ok(association) => self.tcp_up(association, peer, true),
+                Ok(Accepted {
+                    association,
+                    displaced,
+                }) => {
+                    if let Some(displaced) = displaced {
+                        self.displace(displaced);
+                    }
+                    self.tcp_up(association, peer, true);
+                }
                 Err(event) => self.events.push_back(event),
             },
             Found::TcpConnected {
@@ -556,6 +569,16 @@ impl Network {
                 self.arrivals.push_back(Arrival::Multicast { from, octets });
             }
         }
+    }
+
+    /// A connection goes for another one.
+    fn displace(&mut self, association: AssociationId) {
+        self.statistics.shed += 1;
+        if let Some(peer) = self.tcp.peer(association) {
+            self.events.push_back(NetworkEvent::Idle { peer });
+        }
+        self.tcp.close(association);
+        self.down(association, DownReason::Closed);
     }
 
     fn tcp_up(&mut self, association: AssociationId, remote: SocketAddr, accepted: bool) {

@@ -226,6 +226,14 @@ fn fitted_to(message: &Message, interface: &Interface) -> Message {
     })
 }
 
+fn count_subscription(node: &Shared, event: &Event) {
+    if let Event::SubscriptionStarted { association, .. } = event {
+        node.network.count_subscription(*association, true);
+    } else if let Event::SubscriptionEnded { association, .. } = event {
+        node.network.count_subscription(*association, false);
+    }
+}
+
 impl Role for RegistrarRole {
     type Machine = Registrar;
     type Command = RegistrarCommand;
@@ -300,6 +308,7 @@ impl Role for RegistrarRole {
             Output::Close { association, .. } => node.network.close(association),
             Output::Event(event) => {
                 self.is_done |= event == Event::ShutDown;
+                count_subscription(node, &event);
                 self.events.tell(NodeEvent::Machine(event));
             }
         }

@@ -22,11 +22,31 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 /// The TCP port of registrars (IANA: asap-tcp).
 pub const ASAP_TCP_PORT: u16 = 3863;
 
-/// TCP connections open at once. Each holds a descriptor and about 1 KiB.
-const CONNECTIONS_MAX: usize = 8192;
+/// How many connections there may be, and who goes when there are too many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TcpLimits {
+    /// Connections open at once. Each holds a descriptor and about 1 KiB.
+    connections_max: usize,
+    /// Connections that have not yet sent a message: a flood of idle ones must leave room for
+    /// users. Beyond it the oldest of them goes, as a user asks as soon as it is connected.
+    silent_max: usize,
+    /// Connections with a subscription that keep their place however long they say nothing: they
+    /// wait for what happens to a pool. Less than all, or strangers could hold every place.
+    subscribers_kept_max: usize,
+    /// Where there is no place left, who has asked nothing for so long goes, the longest first.
+    idle_after: Duration,
+}
 
-/// Connections that have not yet sent a message: a flood of idle ones must leave room for users.
-const SILENT_CONNECTIONS_MAX: usize = 1024;
+impl Default for TcpLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 8192,
+            silent_max: 1024,
+            subscribers_kept_max: 6144,
+            idle_after: Duration::from_secs(10),
+        }
+    }
+}
 
 /// A connection must send its first message within this time.
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,17 +86,25 @@ pub(crate) struct TcpConnections {
     /// Connections with something new to write.
     unflushed: Vec<AssociationId>,
     silent: Rc<Cell<usize>>,
+    limits: TcpLimits,
+}
+
+/// A connection that somebody opened, and the one that went for it.
+pub(crate) struct Accepted {
+    pub(crate) association: AssociationId,
+    pub(crate) displaced: Option<AssociationId>,
 }
 
 impl TcpConnections {
-    pub(crate) fn new(inbox: &Rc<Inbox>) -> Self {
+    pub(crate) fn new(inbox: &Rc<Inbox>, limits: TcpLimits) -> Self {
         Self {
+            silent: Rc::default(),
+            limits,
             inbox: Rc::clone(inbox),
             next: TCP_ASSOCIATIONS,
             connections: BTreeMap::new(),
             connecting: BTreeSet::new(),
             unflushed: Vec::new(),
-            silent: Rc::default(),
         }
     }
 
@@ -88,22 +116,63 @@ impl TcpConnections {
         Some(self.connections.get(&association)?.peer)
     }
 
-    /// Takes a connection that somebody opened, unless there are too many.
+    /// Takes a connection that somebody opened, unless there are too many. The caller closes the
+    /// one that is displaced.
     pub(crate) fn accept(
         &mut self,
         stream: TcpStream,
         peer: SocketAddr,
-    ) -> Result<AssociationId, NetworkEvent> {
-        let refused = |limit| Err(NetworkEvent::TooManyConnections { peer, limit });
-        if self.connections.len() >= CONNECTIONS_MAX {
-            return refused(CONNECTIONS_MAX);
-        }
-        if self.silent.get() >= SILENT_CONNECTIONS_MAX {
-            return refused(SILENT_CONNECTIONS_MAX);
-        }
+    ) -> Result<Accepted, NetworkEvent> {
+        let limit = self.limits.connections_max;
+        let displaced = self
+            .make_room()
+            .map_err(|NoRoom| NetworkEvent::TooManyConnections { peer, limit })?;
         let association = self.new_association();
-        self.start(association, stream, peer, Some(Silent::new(&self.silent)));
-        Ok(association)
+        let silent = Silent::new(&self.silent);
+        self.start(association, stream, peer, Some(silent));
+        Ok(Accepted {
+            association,
+            displaced,
+        })
+    }
+
+    /// Who has to go for another connection.
+    fn make_room(&self) -> Result<Option<AssociationId>, NoRoom> {
+        let connections = || self.connections.iter();
+        if self.silent.get() >= self.limits.silent_max {
+            // Numbers rise, so that the first is the oldest.
+            let mut silent = connections().filter(|(_, connection)| connection.is_silent());
+            return Ok(silent.next().map(|(association, _)| *association));
+        }
+        if self.connections.len() < self.limits.connections_max {
+            return Ok(None);
+        }
+        let is_subscriber = |connection: &Connection| connection.subscriptions.get() > 0;
+        let subscribers = connections().filter(|(_, connection)| is_subscriber(connection));
+        let keeps_subscribers = subscribers.count() <= self.limits.subscribers_kept_max;
+        let idlest = connections()
+            .filter(|(_, connection)| !(keeps_subscribers && is_subscriber(connection)))
+            .min_by_key(|(_, connection)| connection.heard.get());
+        match idlest {
+            Some((association, connection))
+                if connection.heard.get().elapsed() >= self.limits.idle_after =>
+            {
+                Ok(Some(*association))
+            }
+            Some(_) | None => Err(NoRoom),
+        }
+    }
+
+    /// The user of a connection has a subscription more, or one less.
+    pub(crate) fn count_subscription(&self, association: AssociationId, is_more: bool) {
+        if let Some(connection) = self.connections.get(&association) {
+            let subscriptions = connection.subscriptions.get();
+            connection.subscriptions.set(if is_more {
+                subscriptions + 1
+            } else {
+                subscriptions.saturating_sub(1)
+            });
+        }
     }
 
     /// Opens a connection to the first of `addresses` that answers; the inbox tells the outcome.
@@ -181,6 +250,7 @@ impl TcpConnections {
         if let Some(connection) = self.connections.remove(&association) {
             let _ = connection.write();
             connection.is_closing.set(true);
+            connection.silent.take();
             connection.wake.notify_one();
         }
     }
@@ -206,18 +276,24 @@ impl TcpConnections {
             waiting: RefCell::default(),
             is_unflushed: Cell::new(false),
             is_closing: Cell::new(false),
+            silent: RefCell::new(silent),
+            heard: Cell::new(Instant::now()),
+            subscriptions: Cell::new(0),
             wake: Notify::new(),
         });
         self.connections.insert(association, Rc::clone(&connection));
         let inbox = Rc::clone(&self.inbox);
         tokio::task::spawn_local(async move {
-            let event = serve(&connection, association, &inbox, silent).await;
+            let event = serve(&connection, association, &inbox).await;
             if !connection.is_closing.get() {
                 inbox.put(Found::TcpEnded { association, event }).await;
             }
         });
     }
 }
+
+/// Everybody who is connected is busy or waits for something.
+struct NoRoom;
 
 /// Why a message was not queued.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -245,6 +321,11 @@ struct Connection {
     waiting: RefCell<WriteQueue>,
     is_unflushed: Cell<bool>,
     is_closing: Cell<bool>,
+    /// Somebody opened it and has sent no message yet.
+    silent: RefCell<Option<Silent>>,
+    /// When its last message came.
+    heard: Cell<Instant>,
+    subscriptions: Cell<usize>,
     /// Something is left to write, or the connection is closing.
     wake: Notify,
 }
@@ -262,6 +343,10 @@ impl WriteQueue {
 }
 
 impl Connection {
+    fn is_silent(&self) -> bool {
+        self.silent.borrow().is_some()
+    }
+
     /// Writes what the socket takes; whether that was all.
     fn write(&self) -> io::Result<bool> {
         let mut waiting = self.waiting.borrow_mut();
@@ -289,13 +374,12 @@ async fn serve(
     connection: &Connection,
     association: AssociationId,
     inbox: &Inbox,
-    mut silent: Option<Silent>,
 ) -> Option<NetworkEvent> {
     let peer = connection.peer;
     let mut framing = Framing::default();
-    let mut first_message_until = silent
-        .as_ref()
-        .map(|_| Instant::now() + FIRST_MESSAGE_TIMEOUT);
+    let mut first_message_until = connection
+        .is_silent()
+        .then(|| Instant::now() + FIRST_MESSAGE_TIMEOUT);
     let mut stalled_until = None;
     let mut waited = 0;
     loop {
@@ -327,7 +411,8 @@ async fn serve(
             Ok(0) => {}
             Ok(_) => {
                 first_message_until = None;
-                drop(silent.take());
+                connection.silent.take();
+                connection.heard.set(Instant::now());
             }
             Err(ReadEnd::Closed) => return None,
             Err(ReadEnd::BrokenFraming) => return Some(NetworkEvent::BrokenFraming { peer }),
@@ -421,5 +506,110 @@ impl Silent {
 impl Drop for Silent {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::task::LocalSet;
+
+    const LIMITS: TcpLimits = TcpLimits {
+        connections_max: 4,
+        silent_max: 3,
+        subscribers_kept_max: 2,
+        idle_after: Duration::ZERO,
+    };
+
+    struct Strangers {
+        listener: TcpListener,
+        connections: TcpConnections,
+        streams: Vec<TcpStream>,
+    }
+
+    impl Strangers {
+        async fn new(limits: TcpLimits) -> Self {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let connections = TcpConnections::new(&Inbox::new(), limits);
+            let streams = Vec::new();
+            Self {
+                listener,
+                connections,
+                streams,
+            }
+        }
+
+        /// One more; it has asked something unless it is silent.
+        async fn come(&mut self, is_silent: bool) -> Result<Accepted, NetworkEvent> {
+            let at = self.listener.local_addr().unwrap();
+            self.streams.push(TcpStream::connect(at).await.unwrap());
+            let (stream, peer) = self.listener.accept().await.unwrap();
+            let accepted = self.connections.accept(stream, peer)?;
+            if let Some(displaced) = accepted.displaced {
+                self.connections.close(displaced);
+            }
+            let connection = &self.connections.connections[&accepted.association];
+            if !is_silent {
+                connection.silent.take();
+            }
+            Ok(accepted)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_oldest_silent_connection_goes_for_another() {
+        let strangers = async {
+            let mut strangers = Strangers::new(LIMITS).await;
+            let first = strangers.come(true).await.unwrap();
+            strangers.come(true).await.unwrap();
+            strangers.come(true).await.unwrap();
+            for _ in 0..2 {
+                assert!(strangers.come(true).await.unwrap().displaced.is_some());
+            }
+            let gone = strangers.connections.peer(first.association);
+            assert_eq!((gone, strangers.connections.len()), (None, 3));
+        };
+        LocalSet::new().run_until(strangers).await;
+    }
+
+    #[tokio::test]
+    async fn idle_strangers_go_before_subscribers_and_the_longest_idle_first() {
+        let strangers = async {
+            let mut strangers = Strangers::new(LIMITS).await;
+            let mut came = Vec::new();
+            for _ in 0..4 {
+                came.push(strangers.come(false).await.unwrap().association);
+            }
+            for subscriber in &came[..2] {
+                strangers.connections.count_subscription(*subscriber, true);
+            }
+            let displaced = strangers.come(false).await.unwrap().displaced;
+            assert_eq!(displaced, Some(came[2]));
+            // Those beyond the number that is kept have no privilege.
+            strangers.connections.count_subscription(came[3], true);
+            let displaced = strangers.come(false).await.unwrap().displaced;
+            assert_eq!(displaced, Some(came[0]));
+            strangers.connections.count_subscription(came[1], false);
+            let displaced = strangers.come(false).await.unwrap().displaced;
+            assert_eq!(displaced, Some(came[1]));
+        };
+        LocalSet::new().run_until(strangers).await;
+    }
+
+    #[tokio::test]
+    async fn nobody_goes_who_has_just_asked() {
+        let strangers = async {
+            let limits = TcpLimits {
+                idle_after: Duration::from_secs(60),
+                ..LIMITS
+            };
+            let mut strangers = Strangers::new(limits).await;
+            for _ in 0..4 {
+                strangers.come(false).await.unwrap();
+            }
+            let refused = strangers.come(false).await.err().unwrap();
+            assert!(refused.to_string().contains("4 connections"), "{refused}");
+        };
+        LocalSet::new().run_until(strangers).await;
     }
 }
