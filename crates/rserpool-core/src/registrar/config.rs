@@ -75,7 +75,8 @@ pub struct Limits {
     pub subscriptions_per_association_max: usize,
     /// Subscriptions of all associations: each change of a pool is sent to all its subscribers.
     pub subscriptions_max: usize,
-    /// Other registrars whose announces are counted; spoofed announces must not silence ours.
+    /// Other registrars whose announces are counted; spoofed announces must not silence ours,
+    /// which come every (N+1)*T6: with the default preset every 17 s at the worst.
     pub registrars_heard_max: usize,
     /// Reports of unreachable pool elements per second and association, and as many in a burst
     /// (RFC 5355 §2.13).
@@ -93,7 +94,7 @@ impl Default for Limits {
             elements_per_association_max: 20_000,
             subscriptions_per_association_max: 256,
             subscriptions_max: 100_000,
-            registrars_heard_max: 64,
+            registrars_heard_max: 16,
             reports_per_second: 50,
             errors_per_second: 10,
         }
