@@ -120,6 +120,7 @@ impl<R: Role> Driver<R> {
                 self.on_command(command);
             }
             self.turn();
+            self.node.network.give_way().await;
         }
         self.close().await;
     }
@@ -258,6 +259,7 @@ impl<R: Role> Driver<R> {
             if self.node.network.associations() == 0 || self.now() >= until {
                 return;
             }
+            self.node.network.give_way().await;
             self.node.network.ready(Some(until)).await;
         }
     }

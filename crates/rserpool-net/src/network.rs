@@ -172,6 +172,14 @@ impl Network {
         }
     }
 
+    /// Lets the tasks run, those of TCP connections first of all, when datagrams come faster than
+    /// they are taken: [`Self::ready`] would never let them.
+    pub(crate) async fn give_way(&self) {
+        if self.sctp.is_ready() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Takes what the sockets and the tasks have, for [`Self::poll_arrival`].
     pub(crate) fn receive(&mut self) {
         let now = self.now();

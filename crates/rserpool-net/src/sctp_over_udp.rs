@@ -94,6 +94,11 @@ impl SctpOverUdp {
         .await;
     }
 
+    /// Whether a socket has more than was received.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ports.iter().any(|port| port.sockets.is_ready())
+    }
+
     /// Hands the endpoints what the sockets have, and the time.
     pub(crate) fn receive(&mut self, now: Timestamp, mut unreachable: impl FnMut(SocketAddr)) {
         for Port {

@@ -22,8 +22,9 @@ pub const UDP_ENCAPSULATION_PORT: u16 = 9899;
 /// (the kernel charges about 800 octets for each). The kernel caps it at its own maximum.
 const SOCKET_BUFFER_OCTETS: usize = 4 << 20;
 
-/// Datagrams read before others get their turn.
-const RECEIVE_BATCH: usize = 128;
+/// Datagrams read before others get their turn. A pool user over TCP waits for as many while a
+/// flood goes on, and each may cost an INIT ACK.
+const RECEIVE_BATCH: usize = 16;
 
 /// Datagrams kept while the socket takes no more. Beyond, they are dropped as a network would,
 /// and SCTP sends them again.
@@ -146,6 +147,11 @@ impl UdpSockets {
             any |= bound.is_ready;
         }
         if any { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether [`Self::poll_ready`] is ready without waiting.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.sockets.iter().any(|bound| bound.is_ready)
     }
 
     /// Reads what is there, up to a batch; what is left makes [`Self::poll_ready`] ready at once.

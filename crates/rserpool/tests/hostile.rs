@@ -14,6 +14,8 @@ use rserpool::{
 };
 use rserpool_wire::asap::{HandleResolution, Message};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -124,6 +126,55 @@ async fn garbage_and_half_open_associations_leave_others_working() {
         statistics.sctp.malformed + statistics.sctp.bad_checksum > 0,
         "{statistics:?}"
     );
+    assert_eq!(element_count(&registrar).await, 1);
+}
+
+/// RFC 9260 §3.3.2, with the right checksum.
+fn init(sctp_port: u16, number: u32) -> Vec<u8> {
+    let mut octets = 5_000_u16.to_be_bytes().to_vec();
+    octets.extend(sctp_port.to_be_bytes());
+    octets.extend([0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20]);
+    octets.extend((number | 1).to_be_bytes());
+    octets.extend(65_536_u32.to_be_bytes());
+    octets.extend([0, 1, 0, 1]);
+    octets.extend(number.to_be_bytes());
+    let sum = crc32c::crc32c(&octets).to_le_bytes();
+    octets[8..12].copy_from_slice(&sum);
+    octets
+}
+
+#[tokio::test]
+async fn a_flood_of_inits_that_never_pauses_leaves_users_by_tcp_working() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let _element = element(&at).register().await.unwrap();
+    let target = SocketAddr::from((Ipv4Addr::LOCALHOST, at.udp_port.unwrap()));
+    let is_over = Arc::new(AtomicBool::new(false));
+    let flooding = (0..2).map(|_| {
+        let is_over = Arc::clone(&is_over);
+        std::thread::spawn(move || {
+            let bind = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let sockets: Vec<_> = (0..16).map(|_| bind()).collect();
+            for (number, socket) in (0..).zip(sockets.iter().cycle()) {
+                if is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let _ = socket.send_to(&init(at.port, number), target);
+            }
+        })
+    });
+    let flooding: Vec<_> = flooding.collect();
+    let user = user(&tcp(&registrar)).start().await.unwrap();
+    for _ in 0..20 {
+        let resolution = soon("an answer", user.resolve("echo")).await.unwrap();
+        assert_eq!(resolution.pool_elements.len(), 1);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for flood in flooding {
+        flood.join().unwrap();
+    }
+    let statistics = registrar.statistics().await.unwrap();
+    assert!(statistics.sctp.inits_answered > 0, "{statistics:?}");
     assert_eq!(element_count(&registrar).await, 1);
 }
 
