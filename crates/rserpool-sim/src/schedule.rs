@@ -45,10 +45,18 @@ pub(crate) enum Occurrence {
     Check { index: u32 },
 }
 
+/// What is not later than this from now is soon: messages on their way.
+const SOON: Duration = Duration::from_millis(20);
+
 /// The occurrences to come; those of one time in the order in which they were added.
+///
+/// Few are soon, and most that are added are: they have a heap of their own, which stays small
+/// beside that of the many timers.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    heap: BinaryHeap<Entry>,
+    soon: BinaryHeap<Entry>,
+    later: BinaryHeap<Entry>,
+    now: u64,
     sequence: u64,
 }
 
@@ -62,21 +70,32 @@ struct Entry {
 impl Schedule {
     pub(crate) fn add(&mut self, at: Timestamp, occurrence: Occurrence) {
         self.sequence += 1;
-        self.heap.push(Entry {
+        let entry = Entry {
             nanoseconds: u64::try_from(at.0.as_nanos()).unwrap_or(u64::MAX),
             sequence: self.sequence,
             occurrence,
-        });
+        };
+        let soon = u64::try_from(SOON.as_nanos()).unwrap_or(u64::MAX);
+        if entry.nanoseconds <= self.now.saturating_add(soon) {
+            self.soon.push(entry);
+        } else {
+            self.later.push(entry);
+        }
     }
 
     /// When the next occurrence is due.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        self.heap.peek().map(Entry::at)
+        self.soon.peek().max(self.later.peek()).map(Entry::at)
     }
 
     /// Takes the next occurrence.
     pub(crate) fn pop(&mut self) -> Option<(Timestamp, Occurrence)> {
-        let entry = self.heap.pop()?;
+        let entry = if self.soon.peek() >= self.later.peek() {
+            self.soon.pop()?
+        } else {
+            self.later.pop()?
+        };
+        self.now = entry.nanoseconds;
         Some((entry.at(), entry.occurrence))
     }
 }

@@ -67,7 +67,7 @@ impl World {
     fn first_unwell(&self) -> Option<Unwell> {
         self.unregistered()
             .or_else(|| self.wrongly_listed())
-            .or_else(|| self.outdated_subscriber())
+            .or_else(|| self.outdated_user())
     }
 
     /// A living pool element that is not registered at its home registrar.
@@ -139,17 +139,24 @@ impl World {
         None
     }
 
-    /// A subscriber that does not know what its home registrar lists.
-    fn outdated_subscriber(&self) -> Option<Unwell> {
+    /// A pool user without a home registrar, or a subscriber that does not know what it lists.
+    fn outdated_user(&self) -> Option<Unwell> {
         for node in self.roster.users.iter().copied() {
             let Actor::User(user, activity) = &self.nodes[node.index()].actor else {
                 continue;
             };
             let snapshot = user.snapshot();
+            if snapshot.home.is_none() {
+                return Some(Unwell {
+                    rule: Rule::Resolved,
+                    node,
+                    what: String::from("has no home registrar"),
+                });
+            }
             for (handle, told) in &activity.subscriptions {
                 let expected = self.selectable_at(snapshot.home.as_ref(), handle);
                 let told = told.clone().unwrap_or_default();
-                if expected.as_ref() != Some(&told) {
+                if !self.is_as_expected(&told, expected.as_ref()) {
                     let home = snapshot.home.as_ref();
                     let what = format!(
                         "knows {told:?} of {handle}; its home registrar {home:?} has {expected:?}"
@@ -165,6 +172,21 @@ impl World {
         None
     }
 
+    /// All that the home registrar has, or as many of them as were asked for.
+    fn is_as_expected(
+        &self,
+        told: &BTreeSet<PoolElementId>,
+        expected: Option<&BTreeSet<PoolElementId>>,
+    ) -> bool {
+        expected.is_some_and(|expected| match self.subscribed_items() {
+            None => told == expected,
+            Some(items) => {
+                let most = usize::try_from(items).unwrap_or(usize::MAX);
+                told.is_subset(expected) && told.len() == expected.len().min(most)
+            }
+        })
+    }
+
     /// Everybody resolves everything, and gets what its home registrar lists.
     fn check_resolves(&mut self) {
         self.quiet = true;
@@ -176,11 +198,12 @@ impl World {
             for pool in 0..self.scenario.pools {
                 let handle = self.pool_handle(pool);
                 let subscribe = self.is_subscribed(node, &handle);
+                let items = self.subscribed_items();
                 self.ask(node, handle, |request, pool_handle| {
                     pool_user::Command::Resolve {
                         request,
                         pool_handle,
-                        items: None,
+                        items,
                         subscribe,
                     }
                 });
@@ -206,9 +229,8 @@ impl World {
         let expected = self.selectable_at(home.as_ref(), &handle);
         let answer = activity.last.as_ref().filter(|(last, _)| *last == handle);
         let answer = answer.map(|(_, ids)| ids.iter().copied().collect::<BTreeSet<_>>());
-        if !activity.pending.is_empty()
-            || answer.clone().unwrap_or_default() != expected.clone().unwrap_or_default()
-        {
+        let told = answer.clone().unwrap_or_default();
+        if !activity.pending.is_empty() || !self.is_as_expected(&told, expected.as_ref()) {
             let text = format!("resolves {handle} to {answer:?}; {home:?} has {expected:?}");
             self.violate(Rule::Resolved, node, format_args!("{text}"));
         }

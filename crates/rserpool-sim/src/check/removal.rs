@@ -80,12 +80,18 @@ impl World {
         let Some(identity) = self.checker.identities.get(&(handle.clone(), id)) else {
             return true;
         };
+        let node = &self.nodes[identity.node.index()];
+        let association = &self.associations[end.association() as usize];
+        let is_there = node.status == Status::Running
+            && node.incarnation == identity.incarnation
+            && association.ends[0].node == identity.node
+            && association.ends[0].state == EndState::Up;
+        if !is_there {
+            return true;
+        }
         let timers = &self.timers;
         let patience = match reason {
-            // Somebody else may have used the identifier where its owner was not known.
-            RemovalReason::Deregistered => {
-                return identity.deregistered || self.node_of(end.other()) != identity.node;
-            }
+            RemovalReason::Deregistered => return identity.deregistered,
             RemovalReason::AssociationLost => return self.checker.is_told_gone(end),
             RemovalReason::SendFailed if self.checker.send_failed.contains(&end) => return true,
             RemovalReason::Expired => timers.registration_life + timers.keep_alive_timeout,
@@ -93,14 +99,7 @@ impl World {
             | RemovalReason::KeepAliveTimeout
             | RemovalReason::ReportedUnreachable => timers.keep_alive_timeout * 2,
         };
-        let node = &self.nodes[identity.node.index()];
-        let association = &self.associations[end.association() as usize];
-        let is_there = node.status == Status::Running
-            && node.incarnation == identity.incarnation
-            && association.ends[0].node == identity.node
-            && association.ends[0].state == EndState::Up;
-        let excused_until = node.disturbed_until.max(association.disturbed_until) + patience;
-        !is_there || excused_until >= self.now
+        node.disturbed_until.max(association.disturbed_until) + patience >= self.now
     }
 
     /// Whether a pool element is where whoever resolves it would look.

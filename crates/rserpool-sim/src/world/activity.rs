@@ -23,8 +23,8 @@ use std::time::Duration;
 const THINKING: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 const LYING: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
-/// Whoever wants all pool elements of a pool wants no more than so many.
-const WANTED_MAX: usize = 100;
+/// Of larger pools, nobody wants to know all pool elements.
+const ALL_WANTED_MAX: usize = 100;
 
 /// How long it takes until somebody looks after a pool element that was refused for good.
 const REFUSED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
@@ -103,9 +103,8 @@ impl World {
             handle
         };
         let items = [None, Some(1), Some(3)][self.random.index(3)];
-        // Nobody wants a thousand servers.
-        let is_large = self.scenario.elements > WANTED_MAX * self.scenario.pools;
-        let items = items.or(is_large.then_some(5));
+        let subscribed_items = self.subscribed_items();
+        let items = items.or(subscribed_items);
         let lot = self.random.below(100);
         let Actor::User(_, activity) = &mut self.nodes[node.index()].actor else {
             return;
@@ -118,7 +117,7 @@ impl World {
                 self.ask(node, handle, |request, pool_handle| Command::Resolve {
                     request,
                     pool_handle,
-                    items: items.filter(|_| !subscribed),
+                    items: if subscribed { subscribed_items } else { items },
                     subscribe: subscribed,
                 });
             }
@@ -133,7 +132,7 @@ impl World {
                 self.ask(node, handle, |request, pool_handle| Command::Resolve {
                     request,
                     pool_handle,
-                    items: None,
+                    items: subscribed_items,
                     subscribe: true,
                 });
             }
@@ -145,6 +144,12 @@ impl World {
             }
             _ => self.report(node, false),
         }
+    }
+
+    /// How many pool elements a subscriber wants to know: nobody wants a thousand.
+    pub(crate) fn subscribed_items(&self) -> Option<u32> {
+        let is_large = self.scenario.elements > ALL_WANTED_MAX * self.scenario.pools;
+        is_large.then_some(5)
     }
 
     /// Reports those of the latest answer that are gone; a liar, those that are there.

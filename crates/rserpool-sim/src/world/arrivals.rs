@@ -126,6 +126,7 @@ impl World {
             return;
         }
         let disturbed = self.announces_disturbed > 0;
+        let encoded = message.encode();
         let listeners = self.roster.len() - self.roster.strangers.len();
         for number in 0..u32::try_from(listeners).unwrap_or(u32::MAX) {
             let to = NodeId(number);
@@ -144,16 +145,18 @@ impl World {
                 _ => 1,
             };
             for _ in 0..copies {
-                self.send_datagram(from, to, message, disturbed);
+                self.send_datagram(from, to, &encoded, disturbed);
             }
         }
     }
 
-    fn send_datagram(&mut self, from: NodeId, to: NodeId, message: &Message, disturbed: bool) {
+    fn send_datagram(&mut self, from: NodeId, to: NodeId, encoded: &[u8], disturbed: bool) {
         let (near, far) = self.profile.delay;
         let far = if disturbed { far * 200 } else { far };
         let at = self.now + self.random.between(near, far);
-        let octets = self.octets.store(|buffer| message.encode_into(buffer));
+        let octets = self
+            .octets
+            .store(|buffer| buffer.extend_from_slice(encoded));
         self.statistics.datagrams += 1;
         self.schedule
             .add(at, Occurrence::Datagram { to, from, octets });

@@ -15,8 +15,8 @@ use rserpool_wire::{Decoded, Undecodable};
 use std::net::SocketAddr;
 
 /// More outputs of one call are a violation: 256 timers and 256 updates a call, a few outputs
-/// each, and what goes with an association.
-const OUTPUTS_MAX: usize = 4_096;
+/// each, what goes with an association; or the 4,096 requests that wait at a pool user at most.
+const OUTPUTS_MAX: usize = 4_096 + 256;
 
 /// More timeouts at one time are a violation: work in portions comes to an end.
 const TIMEOUTS_AT_ONCE_MAX: u32 = 2_000;
