@@ -136,20 +136,12 @@ impl fmt::Display for NetworkEvent {
                     "dropping messages of {peer} with payload protocol {ppid}"
                 )
             }
-            Self::NotQueued {
-                peer: Some(peer),
-                octets,
-            } => {
-                write!(
-                    f,
-                    "a message of {octets} octets to {peer} found its queue full"
-                )
-            }
-            Self::NotQueued { peer: None, octets } => {
-                write!(
-                    f,
-                    "a message of {octets} octets was for an association that is gone"
-                )
+            Self::NotQueued { peer, octets } => {
+                write!(f, "a message of {octets} octets ")?;
+                match peer {
+                    Some(peer) => write!(f, "to {peer} found its queue full"),
+                    None => f.write_str("was for an association that is gone"),
+                }
             }
         }
     }

@@ -269,20 +269,7 @@ impl UserRole {
             Event::PoolUpdated {
                 pool_handle,
                 resolution,
-            } => {
-                let updates = self.subscriptions.get(pool_handle)?;
-                if !updates.is_closed() {
-                    updates.send_if_modified(|told| {
-                        let is_new = told != resolution;
-                        told.clone_from(resolution);
-                        is_new
-                    });
-                    return None;
-                }
-                self.subscriptions.remove(pool_handle);
-                let pool_handle = pool_handle.clone();
-                Some(Input::Command(Command::Unsubscribe { pool_handle }))
-            }
+            } => self.on_pool_updated(pool_handle, resolution.as_ref()),
             Event::ServerHuntStarted { .. } => {
                 self.home.send_replace(None);
                 None
@@ -295,6 +282,26 @@ impl UserRole {
             | Event::UnexpectedMessage { .. }
             | Event::ErrorReceived { .. } => None,
         }
+    }
+
+    /// Who listens is told what is new; when nobody does, the subscription ends.
+    fn on_pool_updated(
+        &mut self,
+        pool_handle: &PoolHandle,
+        resolution: Option<&Resolution>,
+    ) -> Option<Input> {
+        let updates = self.subscriptions.get(pool_handle)?;
+        if !updates.is_closed() {
+            updates.send_if_modified(|told| {
+                let is_new = told.as_ref() != resolution;
+                *told = resolution.cloned();
+                is_new
+            });
+            return None;
+        }
+        self.subscriptions.remove(pool_handle);
+        let pool_handle = pool_handle.clone();
+        Some(Input::Command(Command::Unsubscribe { pool_handle }))
     }
 }
 
