@@ -81,6 +81,7 @@ fn assert_no_thundering_herd(buckets: &[usize]) {
     });
     let needed = needed.unwrap() + 1;
     let peak = *buckets.iter().max().unwrap();
+    println!("99 % within {needed} x 100 ms, {peak} at most in one of them: {buckets:?}");
     assert!(
         peak * needed <= 2 * come,
         "{peak} in one bucket, {come} in {needed}: {buckets:?}"

@@ -1,12 +1,21 @@
 //! Seeds that broke something once, each with what it was in one sentence.
 
-use rserpool_sim::{Fault, FaultKind, Preset, Scenario, World, run};
+use rserpool_sim::{Fault, FaultKind, NodeId, Preset, Scenario, World, run};
 use std::time::Duration;
 
 fn assert_holds(seed: u64, scenario: &Scenario) {
     let outcome = run(seed, scenario);
     let violations: Vec<_> = outcome.violations.iter().map(ToString::to_string).collect();
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+}
+
+fn fault(kind: FaultKind, nodes: &[NodeId], lasts: Option<Duration>) -> Fault {
+    Fault {
+        kind,
+        nodes: nodes.to_vec(),
+        lasts,
+        amount: Duration::ZERO,
+    }
 }
 
 #[test]
@@ -23,6 +32,35 @@ fn seed_1_a_lost_home_registrar_was_never_tried_again_beside_announced_ones_that
         assert_holds(seed, &scenario);
     }
     assert_holds(1, &Scenario::random(1));
+}
+
+#[test]
+fn seed_2203_spoofed_announces_slowed_those_of_the_registrar_down_to_one_in_65_s() {
+    let scenario = Scenario {
+        faults: [FaultKind::Flood].into_iter().collect(),
+        announced_only: true,
+        duration: Duration::ZERO,
+        ..Scenario::new(8, 0)
+    };
+    for seed in 2203..2213 {
+        let mut world = World::new(seed, &scenario);
+        let stranger = world.strangers()[0];
+        let flooded = Duration::from_secs(90);
+        world.run_for(Duration::from_secs(5));
+        world.inject(fault(FaultKind::Flood, &[stranger], Some(flooded)));
+        world.run_for(flooded);
+        let elements = world.elements().to_vec();
+        world.inject(fault(
+            FaultKind::Crash,
+            &elements,
+            Some(Duration::from_millis(100)),
+        ));
+        world.run_for(Duration::from_secs(1));
+        world.stop_faults();
+        let took = world.check_liveness();
+        assert_eq!(world.violations(), []);
+        assert!(took < Duration::from_secs(25), "seed {seed}: {took:?}");
+    }
 }
 
 #[test]
@@ -60,12 +98,9 @@ fn seed_16_a_registration_life_ended_early_after_the_registrars_clock_had_jumped
     let registrar = world.registrars()[0];
     for _ in 0..4 {
         world.run_for(Duration::from_secs(25));
-        world.inject(Fault {
-            kind: FaultKind::ClockJump,
-            nodes: vec![registrar],
-            lasts: None,
-            amount: Duration::from_secs(52),
-        });
+        let mut jump = fault(FaultKind::ClockJump, &[registrar], None);
+        jump.amount = Duration::from_secs(52);
+        world.inject(jump);
     }
     world.run_for(Duration::from_secs(25));
     assert_eq!(world.violations(), []);

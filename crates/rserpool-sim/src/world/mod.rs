@@ -118,6 +118,11 @@ impl World {
         &self.roster.users
     }
 
+    /// The strangers; there are some if the scenario has faults that they do.
+    pub fn strangers(&self) -> &[NodeId] {
+        &self.roster.strangers
+    }
+
     /// How many pool elements this registrar lists.
     pub fn listed(&self, registrar: NodeId) -> usize {
         self.checker.listed(registrar)
