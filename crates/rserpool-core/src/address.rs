@@ -3,7 +3,7 @@
 //! Must not know sockets, only their addresses.
 
 use rserpool_wire::asap::AnnouncedTransport;
-use rserpool_wire::parameter::EncapsulationPorts;
+use rserpool_wire::parameter::{EncapsulationPorts, ServerInformation};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
@@ -11,6 +11,9 @@ use std::str::FromStr;
 
 /// The port registered for ASAP, over SCTP and over TCP (RFC 5352 §8.2).
 pub const ASAP_PORT: u16 = 3863;
+
+/// The SCTP port registered for ENRP (RFC 5353 §5.3).
+pub const ENRP_PORT: u16 = 9901;
 
 /// The UDP port registered for SCTP encapsulation (RFC 6951).
 pub const SCTP_UDP_PORT: u16 = 9899;
@@ -88,6 +91,31 @@ impl RegistrarAddress {
         }
     }
 
+    /// The registrar that a peer or a list names (RFC 5354 §3.11).
+    pub fn of_peer(information: &ServerInformation) -> Self {
+        Self {
+            transport: Transport::Sctp,
+            addresses: information.transport.addresses.clone(),
+            port: information.transport.port,
+            udp_port: information.encapsulation_ports.user.map(NonZeroU16::get),
+        }
+    }
+
+    /// Reads the address of a peer: as [`FromStr`], but the port left out is [`ENRP_PORT`], and
+    /// TCP is refused.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse_peer(text: &str) -> Result<Self, InvalidRegistrarAddress> {
+        match Self::parse(text, ENRP_PORT)? {
+            Self {
+                transport: Transport::Tcp,
+                ..
+            } => Err(InvalidRegistrarAddress::PeerOverTcp),
+            peer => Ok(peer),
+        }
+    }
+
     /// Whether anybody can be there: a port, and addresses of single hosts.
     pub fn is_usable(&self) -> bool {
         self.port != 0 && !self.addresses.is_empty() && self.addresses.iter().all(is_host)
@@ -107,6 +135,12 @@ impl FromStr for RegistrarAddress {
     type Err = InvalidRegistrarAddress;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text, ASAP_PORT)
+    }
+}
+
+impl RegistrarAddress {
+    fn parse(text: &str, default_port: u16) -> Result<Self, InvalidRegistrarAddress> {
         let (transport, rest) = match text.split_once(':') {
             Some(("tcp", rest)) => (Transport::Tcp, rest),
             Some(("sctp", rest)) => (Transport::Sctp, rest),
@@ -119,7 +153,7 @@ impl FromStr for RegistrarAddress {
         if transport == Transport::Tcp && udp_port.is_some() {
             return Err(InvalidRegistrarAddress::UdpPortWithTcp);
         }
-        let (addresses, port) = parse_addresses(rest)?;
+        let (addresses, port) = parse_addresses(rest, default_port)?;
         let address = Self {
             transport,
             addresses,
@@ -145,6 +179,8 @@ pub enum InvalidRegistrarAddress {
     NoHost,
     /// TCP is not encapsulated in UDP.
     UdpPortWithTcp,
+    /// Registrars speak to each other over SCTP only.
+    PeerOverTcp,
 }
 
 impl fmt::Display for InvalidRegistrarAddress {
@@ -156,6 +192,7 @@ impl fmt::Display for InvalidRegistrarAddress {
             Self::Port => "expected a port from 1 to 65535",
             Self::NoHost => "expected the address of a host, not a wildcard or multicast address",
             Self::UdpPortWithTcp => "/udp= is for SCTP only: drop it or drop tcp:",
+            Self::PeerOverTcp => "registrars speak to each other over SCTP only: drop tcp:",
         })
     }
 }
@@ -163,7 +200,7 @@ impl fmt::Display for InvalidRegistrarAddress {
 impl std::error::Error for InvalidRegistrarAddress {}
 
 /// The other end of an association, as the transport sees it.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerAddress {
     /// SCTP or TCP.
     pub transport: Transport,
@@ -220,7 +257,10 @@ fn write_addresses(
 }
 
 /// One or more addresses separated by commas, the last one perhaps with a port.
-fn parse_addresses(text: &str) -> Result<(Vec<IpAddr>, u16), InvalidRegistrarAddress> {
+fn parse_addresses(
+    text: &str,
+    default_port: u16,
+) -> Result<(Vec<IpAddr>, u16), InvalidRegistrarAddress> {
     let (others, last) = match text.rsplit_once(',') {
         Some((others, last)) => (Some(others), last),
         None => (None, text),
@@ -231,7 +271,7 @@ fn parse_addresses(text: &str) -> Result<(Vec<IpAddr>, u16), InvalidRegistrarAdd
     }
     if let Ok(address) = parse_address(last) {
         addresses.push(address);
-        return Ok((addresses, ASAP_PORT));
+        return Ok((addresses, default_port));
     }
     if let Ok(socket) = last.parse::<SocketAddr>() {
         addresses.push(socket.ip());

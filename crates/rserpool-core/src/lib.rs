@@ -23,7 +23,7 @@ mod timers;
 mod timestamp;
 
 pub use address::{
-    ASAP_PORT, AssociationId, InvalidRegistrarAddress, PeerAddress, RegistrarAddress,
+    ASAP_PORT, AssociationId, ENRP_PORT, InvalidRegistrarAddress, PeerAddress, RegistrarAddress,
     SCTP_UDP_PORT, Transport,
 };
 pub use client::ClientOutput;

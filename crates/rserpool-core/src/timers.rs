@@ -1,4 +1,4 @@
-//! Timers, variables and thresholds (RFC 5352 §7) and their three presets.
+//! Timers, variables and thresholds (RFC 5352 §7, RFC 5353 §4) and their three presets.
 //!
 //! Must not know any machine: these are numbers with the RFC's names.
 
@@ -53,6 +53,16 @@ pub struct Timers {
     pub registration_life: Duration,
     /// The shortest time between two dynamic updates of one pool.
     pub update_coalescing: Duration,
+    /// PEER-HEARTBEAT-CYCLE: the time between two ENRP_PRESENCE messages to all peers
+    /// (RFC 5353 §4.2).
+    pub peer_heartbeat_cycle: Duration,
+    /// MAX-TIME-LAST-HEARD: a peer that has been silent for longer is asked whether it is there.
+    pub max_time_last_heard: Duration,
+    /// MAX-TIME-NO-RESPONSE: how long a peer may take to answer.
+    pub max_time_no_response: Duration,
+    /// How long a registrar that starts listens on the multicast channel for peers before it
+    /// takes itself to be alone. Peers given by configuration do not wait for it.
+    pub mentor_discovery: Duration,
 }
 
 impl Timers {
@@ -77,6 +87,10 @@ impl Timers {
             max_bad_pe_report: 3,
             registration_life: Duration::from_secs(1200),
             update_coalescing: Duration::from_millis(100),
+            peer_heartbeat_cycle: Duration::from_secs(30),
+            max_time_last_heard: Duration::from_secs(61),
+            max_time_no_response: Duration::from_secs(5),
+            mentor_discovery: Duration::from_secs(1),
         }
     }
 
@@ -97,6 +111,10 @@ impl Timers {
             keep_alive_timeout: Duration::from_millis(100),
             registration_life: Duration::from_secs(30),
             update_coalescing: Duration::from_millis(5),
+            peer_heartbeat_cycle: Duration::from_millis(150),
+            max_time_last_heard: Duration::from_millis(400),
+            max_time_no_response: Duration::from_millis(100),
+            mentor_discovery: Duration::from_millis(50),
             ..Self::default()
         }
     }
@@ -124,6 +142,10 @@ impl Default for Timers {
             max_bad_pe_report: 3,
             registration_life: Duration::from_secs(60),
             update_coalescing: Duration::from_millis(20),
+            peer_heartbeat_cycle: Duration::from_secs(1),
+            max_time_last_heard: Duration::from_millis(2500),
+            max_time_no_response: Duration::from_millis(500),
+            mentor_discovery: Duration::from_millis(200),
         }
     }
 }

@@ -305,6 +305,7 @@ impl Role for RegistrarRole {
                 node.network
                     .announce(|interface| fitted_to(&message, interface).encode());
             }
+            Output::SendEnrp { .. } | Output::Connect { .. } | Output::StopConnecting { .. } => {}
             Output::Close { association, .. } => node.network.close(association),
             Output::Event(event) => {
                 self.is_done |= event == Event::ShutDown;

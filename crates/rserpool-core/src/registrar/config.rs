@@ -1,10 +1,10 @@
 //! How a registrar is set up, and its limits.
 
-use crate::Timers;
+use crate::{ENRP_PORT, RegistrarAddress, Timers};
 use rserpool_handlespace::Policies;
 use rserpool_wire::RegistrarId;
 use rserpool_wire::asap::AnnouncedTransport;
-use rserpool_wire::parameter::EncapsulationPorts;
+use rserpool_wire::parameter::{EncapsulationPorts, SctpTransport, TransportUse};
 use std::fmt;
 
 /// How a registrar is set up.
@@ -18,6 +18,14 @@ pub struct Config {
     pub encapsulation_ports: EncapsulationPorts,
     /// Whether it announces itself on the multicast channel (RFC 5352 §3.6).
     pub multicast: bool,
+    /// Peers that the administrator knows (RFC 5353 §3.2.2.1): one becomes the mentor.
+    pub peers: Vec<RegistrarAddress>,
+    /// Where it speaks ENRP, told to peers. No addresses: those from which it speaks.
+    pub enrp_transport: SctpTransport,
+    /// The UDP port of its ENRP transport where it is not 9899.
+    pub enrp_encapsulation_ports: EncapsulationPorts,
+    /// Whether it shows its presence on the ENRP multicast channel, and looks for peers there.
+    pub enrp_multicast: bool,
     /// Its timers.
     pub timers: Timers,
     /// What strangers may use up.
@@ -38,6 +46,14 @@ impl Config {
             announce: Vec::new(),
             encapsulation_ports: EncapsulationPorts::default(),
             multicast: false,
+            peers: Vec::new(),
+            enrp_transport: SctpTransport {
+                port: ENRP_PORT,
+                transport_use: TransportUse::DATA_ONLY,
+                addresses: Vec::new(),
+            },
+            enrp_encapsulation_ports: EncapsulationPorts::default(),
+            enrp_multicast: false,
             timers: Timers::default(),
             limits: Limits::default(),
             policies: Policies::standard(),
@@ -53,6 +69,10 @@ impl fmt::Debug for Config {
             .field("announce", &self.announce)
             .field("encapsulation_ports", &self.encapsulation_ports)
             .field("multicast", &self.multicast)
+            .field("peers", &self.peers)
+            .field("enrp_transport", &self.enrp_transport)
+            .field("enrp_encapsulation_ports", &self.enrp_encapsulation_ports)
+            .field("enrp_multicast", &self.enrp_multicast)
             .field("timers", &self.timers)
             .field("limits", &self.limits)
             .field("items_default", &self.items_default)
@@ -84,6 +104,15 @@ pub struct Limits {
     /// ASAP_ERROR messages per second and association, and as many in a burst: two ends that
     /// find fault with each other must not do so for ever.
     pub errors_per_second: u32,
+    /// Peers known at one time, dead ones included until they are forgotten: whoever claims to
+    /// be many must not make this registrar heartbeat to all of them.
+    pub peers_max: usize,
+    /// Download sessions that are open at one time (RFC 5353 §3.2.3); more are rejected.
+    pub table_sessions_max: usize,
+    /// Associations to pool elements of a registrar that was taken over, set up at one time.
+    pub adoptions_at_once_max: usize,
+    /// Resolutions that wait until the handlespace has been downloaded.
+    pub deferred_resolutions_max: usize,
 }
 
 impl Default for Limits {
@@ -97,6 +126,10 @@ impl Default for Limits {
             registrars_heard_max: 16,
             reports_per_second: 50,
             errors_per_second: 10,
+            peers_max: 64,
+            table_sessions_max: 16,
+            adoptions_at_once_max: 512,
+            deferred_resolutions_max: 1024,
         }
     }
 }

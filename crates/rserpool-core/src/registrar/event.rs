@@ -1,8 +1,8 @@
 //! What an operator wants to know.
 
 use super::Limit;
-use crate::{AssociationId, PeerAddress};
-use rserpool_wire::parameter::{ErrorCause, OperationError};
+use crate::{AssociationId, PeerAddress, RegistrarAddress};
+use rserpool_wire::parameter::{ErrorCause, OperationError, PeChecksum};
 use rserpool_wire::{DecodeError, PoolElementId, PoolHandle, RegistrarId};
 use std::fmt;
 use std::time::Duration;
@@ -177,6 +177,183 @@ pub enum Event {
     },
     /// The registrar has shut down.
     ShutDown,
+    /// The registrar is ready: it has the handlespace of its mentor, or is alone
+    /// (RFC 5353 §3.2).
+    Initialized {
+        /// Whose handlespace it is; `None` if it is alone.
+        mentor: Option<RegistrarId>,
+        /// How many pool elements it knows now.
+        pool_elements: usize,
+    },
+    /// A peer that was not known, or had been given up, is on the peer list (RFC 5353 §3.4.1).
+    PeerJoined {
+        /// Which.
+        peer: RegistrarId,
+        /// Where it speaks ENRP.
+        address: RegistrarAddress,
+    },
+    /// A peer has not been heard for MAX-TIME-LAST-HEARD, or its association is gone; it is asked
+    /// (RFC 5353 §3.4.3).
+    PeerSuspected {
+        /// Which.
+        peer: RegistrarId,
+    },
+    /// A peer that was suspected, or being taken over, is alive.
+    PeerAlive {
+        /// Which.
+        peer: RegistrarId,
+    },
+    /// A peer does not answer (RFC 5353 §3.4.3).
+    PeerDead {
+        /// Which.
+        peer: RegistrarId,
+        /// How many pool elements it owned.
+        pool_elements: usize,
+    },
+    /// Another registrar uses an identifier that is this one's, or that of a live peer
+    /// (RFC 5353 §3.2.1); it is turned away.
+    IdentifierConflict {
+        /// The identifier.
+        registrar: RegistrarId,
+        /// Over which association it came.
+        association: AssociationId,
+        /// Who uses it.
+        address: PeerAddress,
+    },
+    /// This registrar begins to take over a dead peer (RFC 5353 §3.5.1).
+    TakeoverStarted {
+        /// Which.
+        target: RegistrarId,
+        /// How many pool elements it owns.
+        pool_elements: usize,
+    },
+    /// This registrar has acknowledged that another one takes over a peer (RFC 5353 §3.5.1).
+    TakeoverAcknowledged {
+        /// Which peer.
+        target: RegistrarId,
+        /// Who takes it over.
+        initiator: RegistrarId,
+    },
+    /// Another registrar wants to take over a peer, or says that it did, which this one hears to
+    /// be alive.
+    TakeoverRefused {
+        /// Which peer.
+        target: RegistrarId,
+        /// Who wanted to take it over.
+        initiator: RegistrarId,
+    },
+    /// This registrar does not take over a peer after all (RFC 5353 §3.5.1).
+    TakeoverAborted {
+        /// Which.
+        target: RegistrarId,
+        /// Who does instead; `None`: the peer is alive.
+        winner: Option<RegistrarId>,
+    },
+    /// A dead peer's pool elements have a new home (RFC 5353 §3.5.2).
+    TakenOver {
+        /// Whose they were.
+        target: RegistrarId,
+        /// Whose they are.
+        winner: RegistrarId,
+        /// How many.
+        pool_elements: usize,
+    },
+    /// A pool element of a registrar that was taken over has accepted this one as its home.
+    PoolElementAdopted {
+        /// Its pool.
+        pool_handle: PoolHandle,
+        /// Its identifier.
+        pool_element: PoolElementId,
+        /// Over which association.
+        association: AssociationId,
+    },
+    /// A peer's pool element became known (RFC 5353 §3.3.1).
+    PoolElementLearnt {
+        /// Its pool.
+        pool_handle: PoolHandle,
+        /// Its identifier.
+        pool_element: PoolElementId,
+        /// Its home.
+        home: RegistrarId,
+        /// The pool is new.
+        pool_created: bool,
+    },
+    /// A peer's pool element has other attributes, or another home (RFC 5353 §3.3.1).
+    PoolElementChanged {
+        /// Its pool.
+        pool_handle: PoolHandle,
+        /// Its identifier.
+        pool_element: PoolElementId,
+        /// Its home.
+        home: RegistrarId,
+        /// Its home before.
+        previous_home: Option<RegistrarId>,
+    },
+    /// A peer claims a pool element that this registrar owns and is in touch with; the pool
+    /// element is asked.
+    OwnershipContested {
+        /// Its pool.
+        pool_handle: PoolHandle,
+        /// Its identifier.
+        pool_element: PoolElementId,
+        /// Who claims it.
+        claimant: RegistrarId,
+    },
+    /// What a peer said about a pool element is not believed.
+    UpdateRefused {
+        /// Who said it.
+        peer: RegistrarId,
+        /// The pool.
+        pool_handle: PoolHandle,
+        /// The pool element.
+        pool_element: PoolElementId,
+        /// Why.
+        reason: UpdateRefusal,
+    },
+    /// A peer's checksum is not that of what is known of its pool elements (RFC 5353 §3.6.1).
+    ChecksumMismatch {
+        /// Which peer.
+        peer: RegistrarId,
+        /// What it says.
+        told: PeChecksum,
+        /// What was calculated.
+        known: PeChecksum,
+    },
+    /// What is known of a peer's pool elements is what it says (RFC 5353 §3.6.3).
+    Synchronized {
+        /// Which peer.
+        peer: RegistrarId,
+        /// How many pool elements were new or different.
+        changed: usize,
+        /// How many were not the peer's any longer.
+        removed: usize,
+    },
+    /// A re-synchronisation with a peer, or a download from it, did not come to its end.
+    SynchronizationFailed {
+        /// Which peer.
+        peer: RegistrarId,
+    },
+}
+
+/// Why an update of a peer is not believed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum UpdateRefusal {
+    /// Only a pool element's home may say so (RFC 5353 §3.3).
+    NotItsHome,
+    /// The pool has another policy or transport (RFC 5352 §3.1).
+    Inconsistent,
+    /// A limit of the handlespace is reached.
+    NoRoom,
+}
+
+impl fmt::Display for UpdateRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotItsHome => "not its home registrar",
+            Self::Inconsistent => "inconsistent with its pool",
+            Self::NoRoom => "no room",
+        })
+    }
 }
 
 /// Why a pool element was removed.
@@ -195,17 +372,26 @@ pub enum RemovalReason {
     /// It did not answer, and more than MAX-BAD-PE-REPORT hosts said it is unreachable
     /// (RFC 5352 §3.5).
     ReportedUnreachable,
+    /// Its home registrar said so (RFC 5353 §3.3.2).
+    RemovedByHome,
+    /// Its home registrar does not list it any longer (RFC 5353 §3.6.3).
+    NotListedByHome,
+    /// It could not be reached when its home registrar was taken over (RFC 5353 §3.5.2).
+    NotAdopted,
 }
 
 impl RemovalReason {
     /// All reasons, in the order in which they are counted.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Deregistered,
         Self::Expired,
         Self::AssociationLost,
         Self::KeepAliveTimeout,
         Self::SendFailed,
         Self::ReportedUnreachable,
+        Self::RemovedByHome,
+        Self::NotListedByHome,
+        Self::NotAdopted,
     ];
 }
 
@@ -218,6 +404,9 @@ impl fmt::Display for RemovalReason {
             Self::KeepAliveTimeout => "keep-alive not answered",
             Self::SendFailed => "keep-alive could not be sent",
             Self::ReportedUnreachable => "reported unreachable",
+            Self::RemovedByHome => "removed by its home registrar",
+            Self::NotListedByHome => "not listed by its home registrar",
+            Self::NotAdopted => "not reached after a takeover",
         })
     }
 }

@@ -29,6 +29,12 @@ pub enum Limit {
     UnreachableReports,
     /// `errors_per_second`
     Errors,
+    /// `peers_max`
+    Peers,
+    /// `table_sessions_max`
+    TableSessions,
+    /// `deferred_resolutions_max`
+    DeferredResolutions,
 }
 
 impl fmt::Display for Limit {
@@ -46,6 +52,9 @@ impl fmt::Display for Limit {
             Self::RegistrarsHeard => "registrars_heard_max",
             Self::UnreachableReports => "reports_per_second",
             Self::Errors => "errors_per_second",
+            Self::Peers => "peers_max",
+            Self::TableSessions => "table_sessions_max",
+            Self::DeferredResolutions => "deferred_resolutions_max",
         })
     }
 }

@@ -11,39 +11,73 @@
 //! | `announce` | §3.6 |
 //! | `bad_message` | §2.2.14: what is no message, or none for a registrar |
 //! | `association` | who is connected; shutting down |
+//! | `enrp_message` | RFC 5353: every ENRP message takes this way |
+//! | `initialization` | RFC 5353 §3.2.2: mentor, peer list |
+//! | `download` | §3.2.3, the registrar that starts |
+//! | `handle_table` | §3.2.3, §3.6.3, the registrar that is asked |
+//! | `handle_update` | §3.3 |
+//! | `peer` | §3.4: the peer list |
+//! | `peer_connection` | how peers are connected, and which association is whose |
+//! | `presence` | §3.4.1, §3.4.2 |
+//! | `peer_failure` | §3.4.3 |
+//! | `takeover_arbitration` | §3.5.1 |
+//! | `takeover` | §3.5.2 |
+//! | `adoption` | §3.5.2, step 2: pool elements that were taken over |
+//! | `audit` | §3.6.1 |
+//! | `resynchronization` | §3.6.3 |
 //! | `handlespace_change` | the one place where the handlespace changes and others are told |
 //!
 //! Must not know octets, sockets or clocks.
 
+mod adoption;
 mod announce;
 mod association;
+mod audit;
 mod bad_message;
 mod config;
 mod deregistration;
+mod download;
+mod enrp_message;
 mod event;
+mod handle_table;
+mod handle_update;
 mod handlespace_change;
+mod initialization;
 mod keep_alive;
 mod limit;
+mod peer;
+mod peer_connection;
+mod peer_failure;
+mod presence;
 mod registration;
 mod resolution;
+mod resynchronization;
 mod snapshot;
 mod subscription;
+mod takeover;
+mod takeover_arbitration;
 mod unreachable;
 
 pub use config::{Config, Limits};
-pub use event::{Event, RemovalReason, SubscriptionEnd};
+pub use event::{Event, RemovalReason, SubscriptionEnd, UpdateRefusal};
 pub use limit::Limit;
-pub use snapshot::{Counters, PoolElementSnapshot, PoolSnapshot, Snapshot};
+pub use snapshot::{
+    Counters, PeerSnapshot, PeerStatus, PoolElementSnapshot, PoolSnapshot, Snapshot,
+};
 
 use crate::timer_queue::TimerId;
-use crate::{AssociationId, Machine, PeerAddress, TimerQueue, Timestamp};
+use crate::{
+    AssociationId, Machine, PeerAddress, RegistrarAddress, TimerQueue, Timestamp,
+};
 use announce::Announces;
 use association::Association;
 use handlespace_change::ElementState;
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64;
 use rserpool_handlespace::{ElementKey, Handlespace};
+use peer::Peers;
 use rserpool_wire::asap::Message;
+use rserpool_wire::enrp;
 use rserpool_wire::{Decoded, RegistrarId, Undecodable};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -63,12 +97,34 @@ pub enum Input {
         /// The message.
         message: Result<Decoded<Message>, Undecodable>,
     },
-    /// An association came up.
+    /// An association came up that the other end began.
     AssociationUp {
         /// Its number, never used before.
         association: AssociationId,
         /// Who is at its other end.
         peer: PeerAddress,
+    },
+    /// An ENRP message arrived over an association, or what should have been one.
+    EnrpReceived {
+        /// Over which association.
+        from: AssociationId,
+        /// The message.
+        message: Result<Decoded<enrp::Message>, Undecodable>,
+    },
+    /// An association that this registrar asked for came up.
+    Connected {
+        /// Its number, never used before.
+        association: AssociationId,
+        /// As it was asked for.
+        to: Remote,
+        /// Who is at its other end.
+        peer: PeerAddress,
+    },
+    /// An association that this registrar asked for could not be set up, or there is one
+    /// already.
+    ConnectFailed {
+        /// As it was asked for.
+        to: Remote,
     },
     /// An association ended, in whatever way.
     AssociationLost {
@@ -88,6 +144,13 @@ pub enum Input {
         from: SocketAddr,
         /// The message.
         message: Message,
+    },
+    /// An ENRP message was heard on the multicast channel.
+    EnrpAnnounced {
+        /// From where.
+        from: SocketAddr,
+        /// The message.
+        message: enrp::Message,
     },
     /// The administrator wants something.
     Command(Command),
@@ -111,6 +174,23 @@ pub enum Output {
         /// The message.
         message: Message,
     },
+    /// Send an ENRP message.
+    SendEnrp {
+        /// To whom.
+        to: Destination,
+        /// The message.
+        message: enrp::Message,
+    },
+    /// Set up an association; answered by [`Input::Connected`] or [`Input::ConnectFailed`].
+    Connect {
+        /// With whom. Never asked for twice at once.
+        to: Remote,
+    },
+    /// Do not try to set up this association any longer; not answered.
+    StopConnecting {
+        /// With whom.
+        to: Remote,
+    },
     /// Close an association after everything before has been sent.
     Close {
         /// Which.
@@ -127,8 +207,17 @@ pub enum Output {
 pub enum Destination {
     /// Over an association.
     Association(AssociationId),
-    /// To the multicast channel (RFC 5352 §3.6).
+    /// To the multicast channel of ASAP (RFC 5352 §3.6) or ENRP (RFC 5353 §3.1).
     Multicast,
+}
+
+/// Whom a registrar connects to.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Remote {
+    /// Another registrar, to speak ENRP.
+    Peer(RegistrarAddress),
+    /// A pool element whose home registrar was taken over, to speak ASAP (RFC 5353 §3.5.2).
+    PoolElement(PeerAddress),
 }
 
 /// Why a registrar closes an association.
@@ -138,6 +227,12 @@ pub enum CloseReason {
     TooManyAssociations,
     /// The registrar shuts down.
     ShuttingDown,
+    /// There is another association with this peer.
+    Duplicate,
+    /// The peer uses an identifier that is not its own.
+    IdentifierConflict,
+    /// The pool element does not need it any longer.
+    NotNeeded,
 }
 
 /// A registrar, called ENRP server in the RFCs.
@@ -148,6 +243,7 @@ pub struct Registrar {
     associations: BTreeMap<AssociationId, Association>,
     subscriptions: Subscriptions,
     announces: Announces,
+    peers: Peers,
     timers: TimerQueue<Timer>,
     rng: Pcg64,
     now: Timestamp,
@@ -183,6 +279,7 @@ impl Machine for Registrar {
             associations: BTreeMap::new(),
             subscriptions: Subscriptions::default(),
             announces: Announces::default(),
+            peers: Peers::default(),
             timers: TimerQueue::default(),
             rng: Pcg64::seed_from_u64(seed),
             now,
@@ -192,7 +289,7 @@ impl Machine for Registrar {
             outputs: VecDeque::new(),
             counters: Counters::default(),
         };
-        registrar.start_announces();
+        registrar.start_initialization();
         registrar
     }
 
@@ -208,6 +305,14 @@ impl Machine for Registrar {
                 association,
                 message,
             } => self.on_send_failed(association, message.as_ref()),
+            Input::EnrpReceived { from, message } => self.on_enrp_received(from, message),
+            Input::Connected {
+                association,
+                to,
+                peer,
+            } => self.on_connected(association, to, peer),
+            Input::ConnectFailed { to } => self.on_connect_failed(to),
+            Input::EnrpAnnounced { from, message } => self.on_enrp_announced(from, message),
             Input::Announced { from: _, message } => self.on_announced(&message),
             Input::Command(Command::Shutdown) => self.shut_down(),
         }

@@ -2,10 +2,12 @@
 
 use super::event::RemovalReason;
 use super::{Limit, Registrar, Timer};
-use crate::{AssociationId, Timestamp};
+use crate::{AssociationId, RegistrarAddress, Timestamp};
 use rserpool_handlespace::ElementKey;
+use rserpool_wire::parameter::PeChecksum;
 use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// A registrar's state at one time.
@@ -23,6 +25,14 @@ pub struct Snapshot {
     pub subscriptions: usize,
     /// Other registrars whose announces are heard.
     pub registrars_heard: Vec<RegistrarId>,
+    /// It has the handlespace of its mentor, or is alone (RFC 5353 §3.2).
+    pub initialized: bool,
+    /// How many pool elements it is the home of.
+    pub owned: usize,
+    /// Its PE checksum: over the pool elements that it is the home of (RFC 5353 §3.6.2).
+    pub checksum: PeChecksum,
+    /// The peer list, and static peers that have not answered yet.
+    pub peers: Vec<PeerSnapshot>,
     /// The registrar is shutting down.
     pub shutting_down: bool,
     /// What has happened so far.
@@ -42,6 +52,61 @@ pub struct PoolSnapshot {
     pub pool_elements: Vec<PoolElementSnapshot>,
 }
 
+/// A peer, or an address at which one is expected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerSnapshot {
+    /// Its identifier, once it has said it.
+    pub registrar: Option<RegistrarId>,
+    /// Where it speaks ENRP, if that is known.
+    pub address: Option<RegistrarAddress>,
+    /// The administrator named it.
+    pub is_static: bool,
+    /// How it is.
+    pub status: PeerStatus,
+    /// The association with it.
+    pub association: Option<AssociationId>,
+    /// How long ago it was last heard.
+    pub last_heard: Option<Duration>,
+    /// How many pool elements it is known to be the home of.
+    pub owned: usize,
+    /// The checksum of these.
+    pub checksum: PeChecksum,
+    /// The checksum that it told last.
+    pub checksum_told: Option<PeChecksum>,
+    /// A re-synchronisation with it is running.
+    pub synchronizing: bool,
+}
+
+/// How a peer is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum PeerStatus {
+    /// Not heard yet.
+    Unknown,
+    /// Heard.
+    Active,
+    /// Silent, or its association is gone; it is asked.
+    Suspected,
+    /// This registrar is taking it over.
+    BeingTakenOver,
+    /// Another registrar is taking it over: "not active" (RFC 5353 §3.5.1).
+    NotActive,
+    /// Given up.
+    Dead,
+}
+
+impl fmt::Display for PeerStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unknown => "unknown",
+            Self::Active => "active",
+            Self::Suspected => "suspected",
+            Self::BeingTakenOver => "being taken over",
+            Self::NotActive => "not active",
+            Self::Dead => "dead",
+        })
+    }
+}
+
 /// A pool element.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PoolElementSnapshot {
@@ -51,8 +116,8 @@ pub struct PoolElementSnapshot {
     pub home: Option<RegistrarId>,
     /// Its policy and values as text.
     pub policy: String,
-    /// Over which association it is registered.
-    pub association: AssociationId,
+    /// Over which association it is registered; `None` if at a peer, or not adopted yet.
+    pub association: Option<AssociationId>,
     /// How long its registration still holds; `None`: for ever.
     pub life_left: Option<Duration>,
     /// How long ago it last gave a sign of life.
@@ -105,6 +170,32 @@ pub struct Counters {
     pub errors_received: u64,
     /// Limits reached, by limit.
     pub limits_reached: BTreeMap<Limit, u64>,
+    /// ENRP_PRESENCE messages sent, each peer counted.
+    pub presences: u64,
+    /// ENRP_HANDLE_UPDATE messages sent, each peer counted.
+    pub handle_updates: u64,
+    /// ENRP_HANDLE_UPDATE messages received and believed.
+    pub handle_updates_received: u64,
+    /// ENRP_HANDLE_UPDATE messages received and not believed.
+    pub handle_updates_refused: u64,
+    /// ENRP_HANDLE_TABLE_REQUEST messages answered with pool entries.
+    pub handle_tables: u64,
+    /// ENRP_HANDLE_TABLE_REQUEST and ENRP_LIST_REQUEST messages rejected.
+    pub tables_rejected: u64,
+    /// Checksums that did not match.
+    pub checksum_mismatches: u64,
+    /// Re-synchronisations that came to their end.
+    pub synchronizations: u64,
+    /// Takeovers begun.
+    pub takeovers_started: u64,
+    /// Takeovers that this registrar won.
+    pub takeovers_won: u64,
+    /// Takeovers aborted: the target lives, or another registrar won.
+    pub takeovers_aborted: u64,
+    /// Identifiers used by two registrars.
+    pub identifier_conflicts: u64,
+    /// ENRP messages that were not expected: over TCP, of another sender than before.
+    pub enrp_unexpected: u64,
 }
 
 impl Registrar {
@@ -120,6 +211,10 @@ impl Registrar {
             associations: self.associations.len(),
             subscriptions: self.subscriptions.len(),
             registrars_heard: self.announces.heard().collect(),
+            initialized: self.is_initialized(),
+            owned: self.handlespace.owned(self.config.id),
+            checksum: self.handlespace.checksum(self.config.id),
+            peers: self.peer_snapshots(),
             shutting_down: self.shutting_down,
             counters: self.counters.clone(),
         }
@@ -147,7 +242,7 @@ impl Registrar {
             id: element.id,
             home: element.home,
             policy: element.encoded.decode().policy.to_string(),
-            association: state.association,
+            association: Some(state.association),
             life_left: life.map(|deadline| deadline.since(self.now)),
             last_heard: self.now.since(state.heard_at.into()),
             keep_alive_outstanding: state.outstanding,
