@@ -91,6 +91,25 @@ fn what(event: &Event) -> (Level, String) {
             )
         }
         Event::ShutDown => (Level::INFO, "shut down".into()),
+        Event::Initialized { .. }
+        | Event::PeerJoined { .. }
+        | Event::PeerSuspected { .. }
+        | Event::PeerAlive { .. }
+        | Event::PeerDead { .. }
+        | Event::IdentifierConflict { .. }
+        | Event::TakeoverStarted { .. }
+        | Event::TakeoverAcknowledged { .. }
+        | Event::TakeoverRefused { .. }
+        | Event::TakeoverAborted { .. }
+        | Event::TakenOver { .. }
+        | Event::PoolElementAdopted { .. }
+        | Event::PoolElementLearnt { .. }
+        | Event::PoolElementChanged { .. }
+        | Event::OwnershipContested { .. }
+        | Event::UpdateRefused { .. }
+        | Event::ChecksumMismatch { .. }
+        | Event::Synchronized { .. }
+        | Event::SynchronizationFailed { .. } => (Level::INFO, format!("{event:?}")),
     }
 }
 
@@ -134,6 +153,31 @@ fn pool_element(event: &Event) -> (Option<&PoolHandle>, Option<PoolElementId>) {
             pool_handle,
             pool_element,
             ..
+        }
+        | Event::PoolElementAdopted {
+            pool_handle,
+            pool_element,
+            ..
+        }
+        | Event::PoolElementLearnt {
+            pool_handle,
+            pool_element,
+            ..
+        }
+        | Event::PoolElementChanged {
+            pool_handle,
+            pool_element,
+            ..
+        }
+        | Event::OwnershipContested {
+            pool_handle,
+            pool_element,
+            ..
+        }
+        | Event::UpdateRefused {
+            pool_handle,
+            pool_element,
+            ..
         } => (Some(pool_handle), Some(*pool_element)),
         Event::HandleResolved { pool_handle, .. }
         | Event::SubscriptionStarted { pool_handle, .. }
@@ -146,6 +190,20 @@ fn pool_element(event: &Event) -> (Option<&PoolHandle>, Option<PoolElementId>) {
         | Event::LimitReached { .. }
         | Event::RegistrarHeard { .. }
         | Event::RegistrarOutdated { .. }
+        | Event::Initialized { .. }
+        | Event::IdentifierConflict { .. }
+        | Event::PeerJoined { .. }
+        | Event::PeerSuspected { .. }
+        | Event::PeerAlive { .. }
+        | Event::PeerDead { .. }
+        | Event::TakeoverStarted { .. }
+        | Event::TakeoverAcknowledged { .. }
+        | Event::TakeoverRefused { .. }
+        | Event::TakeoverAborted { .. }
+        | Event::TakenOver { .. }
+        | Event::ChecksumMismatch { .. }
+        | Event::Synchronized { .. }
+        | Event::SynchronizationFailed { .. }
         | Event::Stalled { .. }
         | Event::ShutDown => (None, None),
     }
@@ -166,6 +224,8 @@ fn association(event: &Event) -> Option<AssociationId> {
         | Event::SubscriptionEnded { association, .. }
         | Event::BadMessage { association, .. }
         | Event::UnexpectedMessage { association, .. }
+        | Event::IdentifierConflict { association, .. }
+        | Event::PoolElementAdopted { association, .. }
         | Event::ErrorReceived { association, .. } => Some(*association),
         Event::LimitReached { association, .. } => *association,
         Event::PoolElementRemoved { .. }
@@ -173,6 +233,23 @@ fn association(event: &Event) -> Option<AssociationId> {
         | Event::KeepAliveMissed { .. }
         | Event::RegistrarHeard { .. }
         | Event::RegistrarOutdated { .. }
+        | Event::Initialized { .. }
+        | Event::PeerJoined { .. }
+        | Event::PeerSuspected { .. }
+        | Event::PeerAlive { .. }
+        | Event::PeerDead { .. }
+        | Event::TakeoverStarted { .. }
+        | Event::TakeoverAcknowledged { .. }
+        | Event::TakeoverRefused { .. }
+        | Event::TakeoverAborted { .. }
+        | Event::TakenOver { .. }
+        | Event::ChecksumMismatch { .. }
+        | Event::Synchronized { .. }
+        | Event::SynchronizationFailed { .. }
+        | Event::PoolElementLearnt { .. }
+        | Event::PoolElementChanged { .. }
+        | Event::OwnershipContested { .. }
+        | Event::UpdateRefused { .. }
         | Event::Stalled { .. }
         | Event::ShutDown => None,
     }
