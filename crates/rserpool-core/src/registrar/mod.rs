@@ -25,6 +25,7 @@
 //! | `adoption` | §3.5.2, step 2: pool elements that were taken over |
 //! | `audit` | §3.6.1 |
 //! | `resynchronization` | §3.6.3 |
+//! | `ownership` | whose pool elements are whose: re-homing, claims |
 //! | `handlespace_change` | the one place where the handlespace changes and others are told |
 //!
 //! Must not know octets, sockets or clocks.
@@ -45,6 +46,7 @@ mod handlespace_change;
 mod initialization;
 mod keep_alive;
 mod limit;
+mod ownership;
 mod peer;
 mod peer_connection;
 mod peer_failure;

