@@ -99,12 +99,30 @@ impl<V> Arena<V> {
         }
     }
 
+    /// All values with their keys, in the order of their places.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ElementKey, &V)> {
+        let places = (0_u32..).zip(&self.places);
+        places.filter_map(|(index, place)| match &place.content {
+            Content::Occupied(value) => Some((place.key(index), value)),
+            Content::Vacant(_) => None,
+        })
+    }
+
+    /// All values with their keys, in the order of their places.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (ElementKey, &mut V)> {
+        let places = (0_u32..).zip(&mut self.places);
+        places.filter_map(|(index, place)| {
+            let key = place.key(index);
+            match &mut place.content {
+                Content::Occupied(value) => Some((key, value)),
+                Content::Vacant(_) => None,
+            }
+        })
+    }
+
     /// The key of what is stored at this place.
     pub(crate) fn key(&self, index: u32) -> ElementKey {
-        ElementKey {
-            index,
-            generation: self.places[index as usize].generation,
-        }
+        self.places[index as usize].key(index)
     }
 
     /// Whether the key names what is stored at its place.
@@ -112,6 +130,15 @@ impl<V> Arena<V> {
         self.places.get(key.index as usize).is_some_and(|place| {
             place.generation == key.generation && matches!(place.content, Content::Occupied(_))
         })
+    }
+}
+
+impl<V> Place<V> {
+    fn key(&self, index: u32) -> ElementKey {
+        ElementKey {
+            index,
+            generation: self.generation,
+        }
     }
 }
 
@@ -161,6 +188,10 @@ mod tests {
             (arena.len(), arena.get(c.index), arena.get(a.index)),
             (2, Some(&'c'), None)
         );
+        let values: Vec<_> = arena.iter().collect();
+        assert_eq!(values, [(d, &'d'), (c, &'c')]);
+        let values: Vec<_> = arena.iter_mut().map(|(key, _)| key).collect();
+        assert_eq!(values, [d, c]);
         assert_eq!(arena.insert('e').index, a.index);
         assert_eq!(arena.insert('f').index, 3);
     }

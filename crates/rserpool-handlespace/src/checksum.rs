@@ -47,6 +47,15 @@ impl Checksums {
         }
     }
 
+    /// All pool elements of one owner came to another one.
+    pub(crate) fn move_all(&mut self, from: RegistrarId, to: RegistrarId) {
+        if let Some(moved) = self.owners.remove(&from) {
+            let owned = self.owners.entry(to).or_default();
+            owned.elements += moved.elements;
+            owned.sum += moved.sum;
+        }
+    }
+
     /// The Internet checksum (RFC 1071) over the blocks of all pool elements of this owner;
     /// 0xffff for none.
     pub(crate) fn of(&self, owner: RegistrarId) -> PeChecksum {

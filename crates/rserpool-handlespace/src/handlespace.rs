@@ -148,8 +148,23 @@ impl<T> Handlespace<T> {
     ) -> Result<Registered, RegisterError> {
         let mut buffer = core::mem::take(&mut self.buffer);
         let encoding = element.encode_in(&mut buffer);
-        let registered = self.register_encoded(handle, element, encoding, data);
+        let registered = self.register_as(handle, element, encoding, data);
         self.buffer = buffer;
+        self.debug_check();
+        registered
+    }
+
+    /// [`register`](Self::register), for a pool element that is encoded already.
+    ///
+    /// # Errors
+    /// What rule 2 or a limit forbids. Nothing has changed then.
+    pub fn register_encoded(
+        &mut self,
+        handle: &PoolHandle,
+        element: &EncodedPoolElement,
+        data: T,
+    ) -> Result<Registered, RegisterError> {
+        let registered = self.register_as(handle, &element.decode(), element, data);
         self.debug_check();
         registered
     }

@@ -19,6 +19,7 @@ mod handlespace;
 mod invariants;
 mod keyed_hash;
 mod limits;
+mod ownership;
 mod policy;
 mod pool;
 mod registration;

@@ -8,12 +8,38 @@ use crate::pool::{Pool, Stored, TransportConfiguration};
 use rserpool_wire::PoolHandle;
 use rserpool_wire::parameter::{EncodedPoolElement, PoolElement, PoolElementEncoding};
 
+/// The octets of a pool element, in a buffer or already as they are stored.
+pub(crate) trait Encoding {
+    fn as_octets(&self) -> &[u8];
+    fn into_encoded(self) -> EncodedPoolElement;
+}
+
+impl Encoding for PoolElementEncoding<'_> {
+    fn as_octets(&self) -> &[u8] {
+        PoolElementEncoding::as_octets(self)
+    }
+
+    fn into_encoded(self) -> EncodedPoolElement {
+        EncodedPoolElement::from(self)
+    }
+}
+
+impl Encoding for &EncodedPoolElement {
+    fn as_octets(&self) -> &[u8] {
+        EncodedPoolElement::as_octets(self)
+    }
+
+    fn into_encoded(self) -> EncodedPoolElement {
+        self.clone()
+    }
+}
+
 impl<T> Handlespace<T> {
-    pub(crate) fn register_encoded(
+    pub(crate) fn register_as(
         &mut self,
         handle: &PoolHandle,
         element: &PoolElement,
-        encoding: PoolElementEncoding<'_>,
+        encoding: impl Encoding,
         data: T,
     ) -> Result<Registered, RegisterError> {
         if encoding.as_octets().len() > self.limits.element_octets_max {
@@ -91,11 +117,11 @@ impl<T> Handlespace<T> {
         &mut self,
         pool: u32,
         element: &PoolElement,
-        encoding: PoolElementEncoding<'_>,
+        encoding: impl Encoding,
         data: T,
     ) -> ElementKey {
         let key = self.elements.insert(Stored {
-            encoded: EncodedPoolElement::from(encoding),
+            encoded: encoding.into_encoded(),
             id: element.id,
             home: element.home_registrar,
             registration_life: element.registration_life,
@@ -124,7 +150,7 @@ impl<T> Handlespace<T> {
         &mut self,
         index: u32,
         element: &PoolElement,
-        encoding: PoolElementEncoding<'_>,
+        encoding: impl Encoding,
         data: T,
     ) -> Change {
         let stored = &mut self.elements[index];
@@ -134,7 +160,7 @@ impl<T> Handlespace<T> {
         if stored.encoded.as_octets() == encoding.as_octets() {
             return Change::Unchanged;
         }
-        stored.encoded = EncodedPoolElement::from(encoding);
+        stored.encoded = encoding.into_encoded();
         stored.registration_life = element.registration_life;
         let previous_home = core::mem::replace(&mut stored.home, element.home_registrar);
         if previous_home != stored.home {

@@ -179,6 +179,14 @@ impl EncodedPoolElement {
         RegistrarId::new(self.field(8))
     }
 
+    /// Gives it another home registrar. Nothing else changes, and nothing is decoded.
+    pub fn set_home_registrar(&mut self, home: Option<RegistrarId>) {
+        let value = home.map_or(0, RegistrarId::get);
+        let octets = Arc::make_mut(&mut self.0).get_mut(8..);
+        let field = octets.and_then(<[u8]>::first_chunk_mut);
+        *field.expect("every pool element has its fixed fields") = value.to_be_bytes();
+    }
+
     /// The pool element.
     pub fn decode(&self) -> PoolElement {
         Parameter::alone(&self.0)
@@ -372,6 +380,21 @@ mod tests {
         assert_eq!(encoded.id(), PE);
         assert_eq!(encoded.home_registrar(), element.home_registrar);
         assert_eq!(encoded.to_string(), element.to_string());
+    }
+
+    #[test]
+    fn another_home_is_another_home_and_nothing_else() {
+        let first = EncodedPoolElement::from(&element_at_home());
+        let mut other = first.clone();
+        for home in [registrar(1).into(), None] {
+            other.set_home_registrar(home);
+            let expected = PoolElement {
+                home_registrar: home,
+                ..element_at_home()
+            };
+            assert_eq!(other, EncodedPoolElement::from(&expected));
+        }
+        assert_eq!(first, EncodedPoolElement::from(&element_at_home()));
     }
 
     /// What the format has no room for is cut or replaced; it can be read all the same.
