@@ -3,6 +3,7 @@
 //! Must not know what is done about it.
 
 use super::Registrar;
+use super::resynchronization::TableSessions;
 use super::snapshot::PeerSnapshot;
 use crate::{AssociationId, RegistrarAddress, Timestamp};
 use rserpool_wire::RegistrarId;
@@ -27,6 +28,8 @@ pub(super) struct Peer {
     pub(super) last_heard: Timestamp,
     /// The checksum that it told last.
     pub(super) checksum_told: Option<PeChecksum>,
+    /// Handle tables that are asked of it, and that it asks for.
+    pub(super) tables: TableSessions,
 }
 
 impl Registrar {
