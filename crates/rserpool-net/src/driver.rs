@@ -6,11 +6,12 @@
 
 use crate::connection::{DataCommand, Received};
 use crate::data::DataConnections;
-use crate::network::{ASAP_PPID, Arrival, Network};
+use crate::multicast::Channel;
+use crate::network::{ASAP_PPID, Arrival, ENRP_PPID, Network};
 use rserpool_core::{AssociationId, Machine, PeerAddress, Timestamp};
-use rserpool_sctp::DownReason;
+use rserpool_sctp::{DownReason, Outgoing, SendError};
 use rserpool_wire::asap::Message;
-use rserpool_wire::{Decoded, Undecodable};
+use rserpool_wire::{Decoded, Undecodable, enrp};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -24,6 +25,8 @@ const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 /// What differs between the machines: how each names what all can be told, and what is done with
 /// its outputs.
 pub(crate) trait Role {
+    /// Whether it speaks ENRP. To others, its messages are those of an unknown protocol.
+    const SPEAKS_ENRP: bool = false;
     type Machine: Machine;
     type Command: Send + 'static;
 
@@ -31,6 +34,18 @@ pub(crate) trait Role {
     fn on_up(&mut self, node: &mut Shared, up: Up) -> Option<InputOf<Self>>;
     fn on_message(&mut self, node: &mut Shared, message: FromPeer) -> Option<InputOf<Self>>;
     fn on_announce(&mut self, from: SocketAddr, message: Message) -> Option<InputOf<Self>>;
+    fn on_enrp_message(&mut self, message: EnrpFromPeer) -> Option<InputOf<Self>> {
+        let _ = message;
+        None
+    }
+    fn on_enrp_announce(
+        &mut self,
+        from: SocketAddr,
+        message: enrp::Message,
+    ) -> Option<InputOf<Self>> {
+        let _ = (from, message);
+        None
+    }
     fn on_send_failed(&mut self, from: AssociationId, message: Message) -> Option<InputOf<Self>>;
     fn on_down(&mut self, node: &mut Shared, down: Down) -> Option<InputOf<Self>>;
     fn on_command(&mut self, node: &mut Shared, command: Self::Command) -> Option<InputOf<Self>>;
@@ -58,6 +73,12 @@ pub(crate) struct Up {
 pub(crate) struct FromPeer {
     pub(crate) association: AssociationId,
     pub(crate) message: Result<Decoded<Message>, Undecodable>,
+}
+
+/// An ENRP message, or what could not be read as one.
+pub(crate) struct EnrpFromPeer {
+    pub(crate) association: AssociationId,
+    pub(crate) message: Result<Decoded<enrp::Message>, Undecodable>,
 }
 
 /// An association ended or never came up.
@@ -166,7 +187,19 @@ impl<R: Role> Driver<R> {
                 };
                 self.role.on_message(&mut self.node, from_peer)
             }
-            // 12 is ENRP's, between registrars; everything else belongs to applications.
+            Arrival::Received {
+                association,
+                ppid: ENRP_PPID,
+                octets,
+                ..
+            } if R::SPEAKS_ENRP => {
+                let message = enrp::Message::decode(&octets);
+                self.role.on_enrp_message(EnrpFromPeer {
+                    association,
+                    message,
+                })
+            }
+            // Everything else belongs to applications.
             Arrival::Received {
                 association,
                 stream,
@@ -177,13 +210,11 @@ impl<R: Role> Driver<R> {
                 self.node.on_data(association, received);
                 None
             }
-            Arrival::Multicast { from, octets } => match Message::decode(&octets) {
-                Ok(decoded) => self.role.on_announce(from, decoded.message),
-                Err(_) => {
-                    self.node.network.on_malformed_announce(from);
-                    None
-                }
-            },
+            Arrival::Multicast {
+                channel,
+                from,
+                octets,
+            } => self.on_multicast(channel, from, &octets),
             Arrival::SendFailed {
                 association,
                 ppid: ASAP_PPID,
@@ -219,6 +250,25 @@ impl<R: Role> Driver<R> {
                 },
             ),
         }
+    }
+
+    fn on_multicast(
+        &mut self,
+        channel: Channel,
+        from: SocketAddr,
+        octets: &[u8],
+    ) -> Option<InputOf<R>> {
+        let input = match channel {
+            Channel::Asap => {
+                Message::decode(octets).map(|decoded| self.role.on_announce(from, decoded.message))
+            }
+            Channel::Enrp => enrp::Message::decode(octets)
+                .map(|decoded| self.role.on_enrp_announce(from, decoded.message)),
+        };
+        input.unwrap_or_else(|_| {
+            self.node.network.on_malformed_announce(from);
+            None
+        })
     }
 
     fn tell_machine(&mut self, input: Option<InputOf<R>>) {
@@ -277,6 +327,24 @@ impl Shared {
         });
         if let Err(error) = sent {
             self.network.on_not_sent(association, length, error);
+        }
+    }
+
+    /// Sends an ENRP message. What does not fit is not lost alone: every update counts, and so the
+    /// association ends, and what was missed is made up for when there is another one.
+    pub(crate) fn send_enrp(&mut self, association: AssociationId, message: &enrp::Message) {
+        let data = message.encode();
+        let length = data.len();
+        let outgoing = Outgoing {
+            stream: 0,
+            ppid: ENRP_PPID,
+            unordered: false,
+            data,
+        };
+        match self.network.send(association, outgoing) {
+            Ok(()) => {}
+            Err(SendError::QueueFull) => self.network.shed(association),
+            Err(error) => self.network.on_not_sent(association, length, error),
         }
     }
 

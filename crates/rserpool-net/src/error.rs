@@ -15,6 +15,8 @@ pub enum Operation {
     ListenTcp,
     /// Opening a TCP connection to a registrar.
     ConnectTcp,
+    /// Taking an SCTP port for ENRP.
+    UseEnrpPort,
     /// Finding the local address toward a peer.
     Route,
     /// Hearing the multicast group of the announces.
@@ -106,6 +108,9 @@ impl NetError {
                 "check that the address belongs to this host"
             }
             (Operation::ConnectTcp, _) => "is a registrar running there, listening for TCP?",
+            (Operation::UseEnrpPort, _) => {
+                "ASAP has this SCTP port: choose another for one of them"
+            }
             (Operation::Route, _) => "there is no route to it; check the address and the network",
             (Operation::JoinMulticast | Operation::SendMulticast, _) => {
                 "announces do not reach this interface; name registrars by --registrar, \
@@ -155,6 +160,7 @@ impl fmt::Display for Operation {
             Self::BindUdp => "bind UDP",
             Self::ListenTcp => "listen for TCP at",
             Self::ConnectTcp => "connect by TCP to",
+            Self::UseEnrpPort => "speak ENRP at the SCTP port that was chosen",
             Self::Route => "find the way to",
             Self::JoinMulticast => "join the multicast group at",
             Self::SendMulticast => "send to the multicast group from",

@@ -20,7 +20,8 @@ pub enum NetworkEvent {
         /// The peer.
         peer: SocketAddr,
     },
-    /// A connection was closed because its user does not read.
+    /// A connection or an association with another registrar was closed because its other end
+    /// does not read.
     Shed {
         /// The peer.
         peer: SocketAddr,
@@ -59,7 +60,7 @@ pub enum NetworkEvent {
         /// The peer.
         peer: SocketAddr,
     },
-    /// A datagram of a multicast group was no ASAP message.
+    /// A datagram of a multicast group was no message of ASAP or ENRP.
     MalformedAnnounce {
         /// Its sender.
         from: SocketAddr,
@@ -127,7 +128,7 @@ impl fmt::Display for NetworkEvent {
             Self::MalformedAnnounce { from } => {
                 write!(
                     f,
-                    "ignored a multicast datagram from {from}: it is no ASAP message"
+                    "ignored a multicast datagram from {from}: it is no message of this group"
                 )
             }
             Self::UnexpectedPayloadProtocol { peer, ppid } => {
@@ -154,9 +155,11 @@ pub struct NetworkStatistics {
     pub udp: crate::udp::UdpStatistics,
     /// The SCTP endpoint.
     pub sctp: rserpool_sctp::Statistics,
+    /// The SCTP endpoint of registrars among themselves.
+    pub enrp_sctp: rserpool_sctp::Statistics,
     /// Messages with a payload protocol identifier that has no meaning here.
     pub unexpected_payload_protocol: u64,
-    /// Datagrams of a multicast group that were no ASAP message.
+    /// Datagrams of a multicast group that were no message of ASAP or ENRP.
     pub malformed_announces: u64,
     /// Control channel messages between pool user and pool element that nobody takes.
     pub control_dropped: u64,
@@ -164,6 +167,7 @@ pub struct NetworkStatistics {
     pub tcp_connections: usize,
     /// Lifelines open, both directions.
     pub lifelines: usize,
-    /// Connections closed because their user does not read.
+    /// Connections, and associations with other registrars, closed because their other end does
+    /// not read.
     pub shed: u64,
 }

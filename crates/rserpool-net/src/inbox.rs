@@ -3,6 +3,7 @@
 
 use crate::error::NetError;
 use crate::event::NetworkEvent;
+use crate::multicast::Channel;
 use rserpool_core::AssociationId;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -45,7 +46,11 @@ pub(crate) enum Found {
     /// The peer's end of a lifeline is gone.
     LifelineEnded { lifeline: u64 },
     /// A datagram from a multicast group.
-    Multicast { from: SocketAddr, octets: Vec<u8> },
+    Multicast {
+        channel: Channel,
+        from: SocketAddr,
+        octets: Vec<u8>,
+    },
 }
 
 #[derive(Default)]

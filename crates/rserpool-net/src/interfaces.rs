@@ -1,6 +1,7 @@
 //! The network interfaces of this host, for multicast and for announced addresses.
 
 use crate::error::{NetError, Operation};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// More interfaces than this are not looked at: a join and a datagram for each at every announce.
@@ -39,6 +40,35 @@ pub(crate) fn reachable_addresses() -> Vec<IpAddr> {
         .flat_map(Interface::addresses)
         .filter(|at| !is_link_local(at))
         .collect()
+}
+
+/// Every address of this host, those included by which only it can be reached.
+pub(crate) fn own_addresses() -> BTreeSet<IpAddr> {
+    let interfaces = interfaces().unwrap_or_default();
+    interfaces.iter().flat_map(Interface::addresses).collect()
+}
+
+/// Of a registrar's addresses, those that are told to other registrars: on another host, a
+/// loopback address would be somebody else's.
+pub(crate) fn told_to_peers(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    prefer(addresses, |at| !at.is_loopback())
+}
+
+/// Of a peer's addresses, those by which it can be this one: an address that is also ours is no
+/// way to a host that has another. Bridges of containers have the same address on every host, and
+/// at it listens our own registrar, or our neighbour.
+pub(crate) fn not_ours(addresses: &[IpAddr], own: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+    prefer(addresses, |at| !at.is_loopback() && !own.contains(at))
+}
+
+/// Those that are good, or all if none is.
+fn prefer(addresses: &[IpAddr], is_good: impl Fn(&IpAddr) -> bool) -> Vec<IpAddr> {
+    let good: Vec<_> = addresses.iter().copied().filter(is_good).collect();
+    if good.is_empty() {
+        addresses.to_vec()
+    } else {
+        good
+    }
 }
 
 fn is_link_local(address: &IpAddr) -> bool {
@@ -99,4 +129,30 @@ pub(crate) fn interfaces() -> Result<Vec<Interface>, NetError> {
         v4: vec![Ipv4Addr::LOCALHOST],
         v6: vec![Ipv6Addr::LOCALHOST],
     }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn loopback_is_told_to_peers_only_where_there_is_nothing_else() {
+        let both = addresses(&["127.0.0.1", "10.0.0.1", "::1"]);
+        assert_eq!(told_to_peers(&both), addresses(&["10.0.0.1"]));
+        let loopback = addresses(&["127.0.0.1", "::1"]);
+        assert_eq!(told_to_peers(&loopback), loopback);
+    }
+
+    #[test]
+    fn the_address_of_every_host_s_bridge_is_no_way_to_another_host() {
+        let own = addresses(&["10.0.0.1", "172.17.0.1"]).into_iter().collect();
+        let elsewhere = addresses(&["172.17.0.1", "10.0.0.2", "127.0.0.1"]);
+        assert_eq!(not_ours(&elsewhere, &own), addresses(&["10.0.0.2"]));
+        let here = addresses(&["10.0.0.1", "172.17.0.1"]);
+        assert_eq!(not_ours(&here, &own), here);
+    }
 }

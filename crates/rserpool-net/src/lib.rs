@@ -13,9 +13,10 @@
 //! | `sctp_over_udp`, `udp`, `error_queue` | user-space SCTP, its sockets, and ICMP |
 //! | `tcp`, `framing` | ASAP over TCP |
 //! | `lifeline` | the hint that a process has died |
-//! | `multicast`, `interfaces` | announces |
+//! | `multicast`, `interfaces` | announces, of ASAP and of ENRP |
 //! | `node`, `connection`, `data`, `unread` | threads, queues, and their limits |
 
+mod connecting;
 mod connection;
 mod data;
 mod driver;
@@ -49,8 +50,8 @@ pub use connection::{
 pub use error::{NetError, Operation};
 pub use event::{NetworkEvent, NetworkStatistics};
 pub use local_address::local_address_toward;
-pub use multicast::{ANNOUNCE_GROUP_V4, ANNOUNCE_PORT, Multicast, Scope};
-pub use network::ASAP_PPID;
+pub use multicast::{ANNOUNCE_GROUP_V4, ANNOUNCE_PORT, ENRP_GROUP_V4, Multicast, Scope};
+pub use network::{ASAP_PPID, ENRP_PPID};
 pub use node::{EventReceiver, NodeEvent};
 pub use open_files::raise_open_files_limit;
 pub use pool_element::{

@@ -1,10 +1,11 @@
-//! Announces by UDP multicast (RFC 5352 §3.6, RFC 3237 §2.13.1): the one thing in RSerPool that
-//! needs no configuration. Nothing here is fatal: whatever fails is an event, and registrars that
-//! are named by address work without.
+//! Announces by UDP multicast (RFC 5352 §3.6, RFC 5353 §3.1, RFC 3237 §2.13.1): the one thing in
+//! RSerPool that needs no configuration. Nothing here is fatal: whatever fails is an event, and
+//! registrars that are named by address work without.
 
 use crate::error::{NetError, Operation};
 use crate::inbox::{Found, Inbox};
 use crate::interfaces::{Interface, interfaces};
+use rserpool_core::ENRP_PORT;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 use std::collections::BTreeSet;
 use std::io;
@@ -17,6 +18,16 @@ pub const ANNOUNCE_GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 1, 185);
 
 /// The port of ASAP announces.
 pub const ANNOUNCE_PORT: u16 = 3863;
+
+/// The group by which registrars find each other over IPv4. RFC 5353 has none assigned; this is
+/// rsplib's, and does not leave the site (RFC 2365).
+pub const ENRP_GROUP_V4: Ipv4Addr = Ipv4Addr::new(239, 0, 0, 51);
+
+/// Over IPv6: a group identifier that nobody assigns (RFC 3307 §4.3), with ENRP's port in it.
+const ENRP_GROUP_IDENTIFIER_V6: [u16; 2] = [0x8000, ENRP_PORT];
+
+/// The bit of an IPv6 group that nobody has assigned (RFC 4291 §2.7).
+const TRANSIENT_V6: u16 = 0x10;
 
 /// The largest announce taken. One with a hundred addresses has less.
 const ANNOUNCE_OCTETS_MAX: usize = 4096;
@@ -37,6 +48,15 @@ pub struct Multicast {
     pub ttl: u8,
     /// Only the interfaces with these addresses; none: all that can do multicast, and loopback.
     pub interfaces: Vec<IpAddr>,
+}
+
+/// Whose announces a group carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Channel {
+    /// Registrars to their clients.
+    Asap,
+    /// Registrars to each other.
+    Enrp,
 }
 
 /// How far an IPv6 announce may go (RFC 4291 §2.7).
@@ -82,6 +102,21 @@ impl Multicast {
         }
     }
 
+    /// The channel by which registrars find each other, beside this one of their clients: the same
+    /// interfaces, families and reach, but the groups 239.0.0.51 and ff1X::8000:26ad, port 9901.
+    pub fn enrp(&self) -> Self {
+        let group_v6 = self.group_v6.map(|group| {
+            let [a, b] = ENRP_GROUP_IDENTIFIER_V6;
+            Ipv6Addr::new(group.segments()[0] | TRANSIENT_V6, 0, 0, 0, 0, 0, a, b)
+        });
+        Self {
+            group_v4: self.group_v4.map(|_| ENRP_GROUP_V4),
+            group_v6,
+            port: ENRP_PORT,
+            ..self.clone()
+        }
+    }
+
     /// ff0X::133, the IPv6 group of ASAP announces in this scope.
     pub fn v6_group(scope: Scope) -> Ipv6Addr {
         let scope = match scope {
@@ -118,12 +153,16 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn start(config: Multicast, inbox: &Rc<Inbox>) -> (Self, Vec<NetError>) {
+    pub(crate) fn start(
+        config: Multicast,
+        channel: Channel,
+        inbox: &Rc<Inbox>,
+    ) -> (Self, Vec<NetError>) {
         let mut warnings = Vec::new();
         let mut open = |group: Option<IpAddr>| {
             let at = SocketAddr::new(group?, config.port);
             match listening_socket(at) {
-                Ok(socket) => Some(listen(socket, inbox)),
+                Ok(socket) => Some(listen(socket, channel, inbox)),
                 Err(error) => {
                     warnings.push(NetError::new(Operation::JoinMulticast, at, error));
                     None
@@ -216,7 +255,7 @@ fn listening_socket(group: SocketAddr) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
-fn listen(socket: UdpSocket, inbox: &Rc<Inbox>) -> Rc<UdpSocket> {
+fn listen(socket: UdpSocket, channel: Channel, inbox: &Rc<Inbox>) -> Rc<UdpSocket> {
     let socket = Rc::new(socket);
     let (hears, inbox) = (Rc::clone(&socket), Rc::clone(inbox));
     tokio::task::spawn_local(async move {
@@ -226,6 +265,7 @@ fn listen(socket: UdpSocket, inbox: &Rc<Inbox>) -> Rc<UdpSocket> {
             if let Ok((len, from)) = hears.recv_from(&mut buffer).await {
                 inbox
                     .put(Found::Multicast {
+                        channel,
                         from,
                         octets: buffer[..len].to_vec(),
                     })
@@ -339,4 +379,24 @@ fn sending_socket(group: SocketAddr, ttl: u8) -> io::Result<Socket> {
         socket.set_multicast_hops_v6(ttl.into())?;
     }
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_channel_of_registrars_has_its_own_groups_and_the_same_reach() {
+        let asap = Multicast {
+            ttl: 4,
+            group_v6: Some(Multicast::v6_group(Scope::LinkLocal)),
+            ..Multicast::loopback()
+        };
+        let enrp = asap.enrp();
+        assert_eq!(enrp.group_v4, Some(ENRP_GROUP_V4));
+        assert_eq!(enrp.group_v6, Some("ff12::8000:26ad".parse().unwrap()));
+        assert_eq!((enrp.port, enrp.ttl), (9901, 4));
+        assert_eq!(enrp.interfaces, asap.interfaces);
+        assert!(!Multicast::off().enrp().is_on());
+    }
 }

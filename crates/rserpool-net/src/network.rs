@@ -6,18 +6,18 @@
 use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
 use crate::inbox::{Found, Inbox};
-use crate::interfaces::Interface;
+use crate::interfaces::{Interface, not_ours, own_addresses};
 use crate::lifeline::Lifelines;
 use crate::listen::{listen_for_users, listeners};
 use crate::local_address::local_address_toward;
-use crate::multicast::{Listener, Multicast, Sender};
+use crate::multicast::{Channel, Listener, Multicast, Sender};
 use crate::random::random_seed;
 use crate::sctp_over_udp::{NoAssociation, SctpOverUdp};
 use crate::tcp::{Accepted, SendRefused, TcpConnections, TcpLimits, is_tcp};
 use crate::udp::{Port, UDP_ENCAPSULATION_PORT, UdpSockets};
 use rserpool_core::{AssociationId, PeerAddress, RegistrarAddress, Timestamp, Transport};
 use rserpool_sctp::{ConnectError, DownReason, Event, Outgoing, Remote, SendError};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -26,6 +26,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// Payload protocol identifier of ASAP (RFC 5352 §8.3).
 pub const ASAP_PPID: u32 = 11;
+
+/// Payload protocol identifier of ENRP (RFC 5353 §5.1).
+pub const ENRP_PPID: u32 = 12;
 
 /// How often interfaces that came up are looked for.
 const INTERFACES_REFRESH: Duration = Duration::from_secs(10);
@@ -41,6 +44,8 @@ pub(crate) struct NetworkConfig {
     pub(crate) udp_port: Port,
     /// The SCTP endpoint.
     pub(crate) sctp: rserpool_sctp::Config,
+    /// A second one at the same UDP port: of registrars among themselves.
+    pub(crate) enrp: Option<rserpool_sctp::Config>,
     /// Whether lifelines are accepted.
     pub(crate) lifelines: bool,
     /// Port of ASAP over TCP, if there is to be any.
@@ -49,6 +54,8 @@ pub(crate) struct NetworkConfig {
     pub(crate) hear: Option<Multicast>,
     /// Announces are sent.
     pub(crate) announce: Option<Multicast>,
+    /// Where registrars announce themselves to each other, and hear each other.
+    pub(crate) enrp_multicast: Option<Multicast>,
 }
 
 /// What the network brings.
@@ -79,7 +86,11 @@ pub(crate) enum Arrival {
         octets: Vec<u8>,
     },
     /// A datagram of a multicast group.
-    Multicast { from: SocketAddr, octets: Vec<u8> },
+    Multicast {
+        channel: Channel,
+        from: SocketAddr,
+        octets: Vec<u8>,
+    },
 }
 
 pub(crate) struct Network {
@@ -87,8 +98,10 @@ pub(crate) struct Network {
     sctp: SctpOverUdp,
     tcp: TcpConnections,
     lifelines: Lifelines,
-    hears: Option<Listener>,
-    announces: Option<Sender>,
+    hears: Vec<Listener>,
+    announces: Vec<(Channel, Sender)>,
+    /// This host's addresses, kept where there are other registrars to tell apart by them.
+    own_addresses: BTreeSet<IpAddr>,
     refresh_at: Timestamp,
     inbox: Rc<Inbox>,
     arrivals: VecDeque<Arrival>,
@@ -125,8 +138,9 @@ impl Network {
             sctp: SctpOverUdp::new(config.sctp, random_seed()?, sockets),
             tcp: TcpConnections::new(&inbox, TcpLimits::default()),
             lifelines,
-            hears: None,
-            announces: None,
+            hears: Vec::new(),
+            announces: Vec::new(),
+            own_addresses: BTreeSet::new(),
             refresh_at: Timestamp::ZERO + INTERFACES_REFRESH,
             inbox,
             arrivals: VecDeque::new(),
@@ -135,20 +149,30 @@ impl Network {
             tcp_address,
             statistics: NetworkStatistics::default(),
         };
-        network.start_multicast(config.hear, config.announce);
+        if let Some(enrp) = config.enrp {
+            network.sctp.add_enrp(enrp, random_seed()?);
+            network.own_addresses = own_addresses();
+        }
+        network.hear(Channel::Asap, config.hear);
+        network.start_announcing(Channel::Asap, config.announce);
+        network.hear(Channel::Enrp, config.enrp_multicast.clone());
+        network.start_announcing(Channel::Enrp, config.enrp_multicast);
         Ok(network)
     }
 
-    fn start_multicast(&mut self, hear: Option<Multicast>, announce: Option<Multicast>) {
-        if let Some(config) = hear.filter(Multicast::is_on) {
-            let (hears, warnings) = Listener::start(config, &self.inbox);
-            self.hears = Some(hears);
+    fn hear(&mut self, channel: Channel, config: Option<Multicast>) {
+        if let Some(config) = config.filter(Multicast::is_on) {
+            let (hears, warnings) = Listener::start(config, channel, &self.inbox);
+            self.hears.push(hears);
             self.events
                 .extend(warnings.into_iter().map(NetworkEvent::Unavailable));
         }
-        if let Some(config) = announce.filter(Multicast::is_on) {
+    }
+
+    fn start_announcing(&mut self, channel: Channel, config: Option<Multicast>) {
+        if let Some(config) = config.filter(Multicast::is_on) {
             let (announces, warnings) = Sender::start(config);
-            self.announces = Some(announces);
+            self.announces.push((channel, announces));
             self.events
                 .extend(warnings.into_iter().map(NetworkEvent::Unavailable));
         }
@@ -191,11 +215,19 @@ impl Network {
             self.on_found(now, found);
         }
         if self.refresh_at <= now {
-            self.refresh_at = now + INTERFACES_REFRESH;
-            let joined = self.hears.as_mut().map(Listener::join).unwrap_or_default();
-            let sent = self.announces.as_mut().and_then(Sender::refresh);
-            let warnings = joined.into_iter().chain(sent);
-            self.events.extend(warnings.map(NetworkEvent::Unavailable));
+            self.refresh_interfaces(now);
+        }
+    }
+
+    fn refresh_interfaces(&mut self, now: Timestamp) {
+        self.refresh_at = now + INTERFACES_REFRESH;
+        let joined = self.hears.iter_mut().flat_map(Listener::join);
+        let senders = self.announces.iter_mut();
+        let sent = senders.filter_map(|(_, sender)| sender.refresh());
+        let warnings = joined.chain(sent).map(NetworkEvent::Unavailable);
+        self.events.extend(warnings);
+        if !self.own_addresses.is_empty() {
+            self.own_addresses = own_addresses();
         }
     }
 
@@ -239,12 +271,35 @@ impl Network {
                 registrar.port,
             ),
         };
-        begun.unwrap_or_else(|_| {
-            // A number that is nobody's ends like any other that could not be set up.
-            let association = self.tcp.new_association();
-            self.down(association, DownReason::Unreachable);
-            association
-        })
+        begun.unwrap_or_else(|_| self.none_begun())
+    }
+
+    /// Begins an association with another registrar, from the SCTP port of ENRP. One that there is
+    /// already, or that is being set up, is not begun again: [`Arrival::Down`] follows at once.
+    pub(crate) fn connect_peer(&mut self, peer: &RegistrarAddress) -> AssociationId {
+        let addresses = not_ours(&peer.addresses, &self.own_addresses);
+        let remote = remote(&addresses, peer.udp_port, peer.port);
+        let now = sctp_time(self.now());
+        match self.sctp.connect_from_enrp(now, remote) {
+            Some(Ok(association)) if peer.transport == Transport::Sctp => association,
+            Some(_) | None => self.none_begun(),
+        }
+    }
+
+    /// Begins an association with a pool element, from the SCTP port of ASAP, at the address from
+    /// which it registered. As [`Self::connect_peer`], not if there is one already.
+    pub(crate) fn connect_pool_element(&mut self, element: &PeerAddress) -> AssociationId {
+        let remote = remote(&element.addresses, element.udp_port, element.port);
+        let now = sctp_time(self.now());
+        let begun = self.sctp.connect_from_first(now, remote);
+        begun.unwrap_or_else(|_| self.none_begun())
+    }
+
+    /// A number that is nobody's ends like any other that could not be set up.
+    fn none_begun(&mut self) -> AssociationId {
+        let association = self.tcp.new_association();
+        self.down(association, DownReason::Unreachable);
+        association
     }
 
     /// Begins an association with whoever is at the first of `addresses` that answers.
@@ -254,9 +309,7 @@ impl Network {
         udp_port: u16,
         sctp_port: u16,
     ) -> Result<AssociationId, ConnectError> {
-        let udp = addresses.iter().map(|&ip| SocketAddr::new(ip, udp_port));
-        let udp = udp.take(rserpool_sctp::CANDIDATES_MAX).collect();
-        let remote = Remote { udp, sctp_port };
+        let remote = remote(addresses, Some(udp_port), sctp_port);
         let now = sctp_time(self.now());
         match self.sctp.connect(now, &remote) {
             Ok(association) => return Ok(association),
@@ -360,11 +413,13 @@ impl Network {
     }
 
     /// Multicasts to each interface what `octets` makes for it, given its addresses.
-    pub(crate) fn announce(&mut self, octets: impl FnMut(&Interface) -> Vec<u8>) {
-        if let Some(announces) = &mut self.announces {
-            let failed = announces.send(octets);
-            self.events
-                .extend(failed.into_iter().map(NetworkEvent::Unavailable));
+    pub(crate) fn announce(&mut self, on: Channel, mut octets: impl FnMut(&Interface) -> Vec<u8>) {
+        for (channel, sender) in &mut self.announces {
+            if *channel == on {
+                let failed = sender.send(&mut octets);
+                self.events
+                    .extend(failed.into_iter().map(NetworkEvent::Unavailable));
+            }
         }
     }
 
@@ -408,17 +463,18 @@ impl Network {
     }
 
     pub(crate) fn statistics(&self) -> NetworkStatistics {
-        let (sctp, udp) = self.sctp.statistics();
+        let (sctp, enrp_sctp, udp) = self.sctp.statistics();
         NetworkStatistics {
             udp,
             sctp,
+            enrp_sctp,
             tcp_connections: self.tcp.len(),
             lifelines: self.lifelines.len(),
             ..self.statistics
         }
     }
 
-    /// A datagram of a multicast group was no ASAP message.
+    /// A datagram of a multicast group was no message of its channel.
     pub(crate) fn on_malformed_announce(&mut self, from: SocketAddr) {
         self.statistics.malformed_announces += 1;
         if self.statistics.malformed_announces <= STRANGERS_TOLD_MAX {
@@ -443,6 +499,19 @@ impl Network {
         self.statistics.control_dropped += 1;
     }
 
+    /// Ends an association whose peer does not take what is sent to it.
+    pub(crate) fn shed(&mut self, association: AssociationId) {
+        self.statistics.shed += 1;
+        if let Some(peer) = self.peer(association) {
+            let waiting_octets = self.send_queue_octets(association);
+            self.events.push_back(NetworkEvent::Shed {
+                peer,
+                waiting_octets,
+            });
+        }
+        self.abort(association, "it does not read");
+    }
+
     /// A message found no room.
     pub(crate) fn on_not_sent(&mut self, to: AssociationId, octets: usize, error: SendError) {
         // An association that is ending is no news.
@@ -464,17 +533,11 @@ impl Network {
                 if !accepted && let Some(tag) = self.sctp.peer_tag(association) {
                     self.lifelines.open(association, remote, tag);
                 }
-                let peer = sctp_peer(remote, sctp_port);
-                self.arrivals.push_back(Arrival::Up {
-                    association,
-                    peer,
-                    remote,
-                    accepted,
-                });
+                self.sctp_up(association, remote, sctp_port, accepted);
             }
-            // To everybody above, a peer that lost its state is gone, and each number means one
-            // peer: it is told to associate again.
-            Event::Restarted { .. } => self.abort(association, "state was lost: associate again"),
+            Event::Restarted {
+                remote, sctp_port, ..
+            } => self.on_restarted(association, remote, sctp_port),
             Event::Message {
                 stream,
                 ppid,
@@ -508,6 +571,37 @@ impl Network {
                 self.down(association, reason);
             }
         }
+    }
+
+    /// To everybody above, a peer that lost its state is gone, and another one came: each number
+    /// means one peer and what it knows.
+    fn on_restarted(&mut self, association: AssociationId, remote: SocketAddr, sctp_port: u16) {
+        // Where nobody is waited for, it would be nobody's.
+        let renumbered = self
+            .sctp
+            .listens(association)
+            .then(|| self.sctp.renumber(association));
+        let Some(now) = renumbered.flatten() else {
+            return self.abort(association, "state was lost: associate again");
+        };
+        self.down(association, DownReason::Lost);
+        self.sctp_up(now, remote, sctp_port, true);
+    }
+
+    fn sctp_up(
+        &mut self,
+        association: AssociationId,
+        remote: SocketAddr,
+        sctp_port: u16,
+        accepted: bool,
+    ) {
+        let peer = sctp_peer(remote, sctp_port);
+        self.arrivals.push_back(Arrival::Up {
+            association,
+            peer,
+            remote,
+            accepted,
+        });
     }
 
     fn on_found(&mut self, now: Timestamp, found: Found) {
@@ -573,8 +667,17 @@ impl Network {
                     self.sctp.probe(sctp_time(now), association);
                 }
             }
-            Found::Multicast { from, octets } => {
-                self.arrivals.push_back(Arrival::Multicast { from, octets });
+            Found::Multicast {
+                channel,
+                from,
+                octets,
+            } => {
+                let arrival = Arrival::Multicast {
+                    channel,
+                    from,
+                    octets,
+                };
+                self.arrivals.push_back(arrival);
             }
         }
     }
@@ -611,6 +714,14 @@ impl Network {
             reason,
         });
     }
+}
+
+/// At most as many addresses as are tried at once.
+fn remote(addresses: &[IpAddr], udp_port: Option<u16>, sctp_port: u16) -> Remote {
+    let udp_port = udp_port.unwrap_or(UDP_ENCAPSULATION_PORT);
+    let udp = addresses.iter().map(|&ip| SocketAddr::new(ip, udp_port));
+    let udp = udp.take(rserpool_sctp::CANDIDATES_MAX).collect();
+    Remote { udp, sctp_port }
 }
 
 pub(crate) fn sctp_time(now: Timestamp) -> rserpool_sctp::Timestamp {

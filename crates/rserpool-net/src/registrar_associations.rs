@@ -1,13 +1,14 @@
 //! The associations of a pool element or a pool user with registrars: those that its machine asked
 //! for and those that are up.
 
+use crate::connecting::Connecting;
 use crate::network::Network;
 use rserpool_core::{AssociationId, RegistrarAddress};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub(crate) struct RegistrarAssociations {
-    connecting: BTreeMap<AssociationId, RegistrarAddress>,
+    connecting: Connecting<RegistrarAddress>,
     up: BTreeMap<AssociationId, RegistrarAddress>,
 }
 
@@ -20,23 +21,18 @@ pub(crate) enum Ended {
 impl RegistrarAssociations {
     pub(crate) fn connect(&mut self, network: &mut Network, registrar: RegistrarAddress) {
         let association = network.connect(&registrar);
-        self.connecting.insert(association, registrar);
+        self.connecting.add(association, registrar);
     }
 
     pub(crate) fn stop_connecting(&mut self, network: &mut Network, registrar: &RegistrarAddress) {
-        let found = self
-            .connecting
-            .iter()
-            .find(|(_, wanted)| *wanted == registrar);
-        if let Some(association) = found.map(|(association, _)| *association) {
-            self.connecting.remove(&association);
+        if let Some(association) = self.connecting.stop(registrar) {
             network.abort(association, "another registrar answered first");
         }
     }
 
     /// An association is up: with which registrar, if it was asked for.
     pub(crate) fn on_up(&mut self, association: AssociationId) -> Option<RegistrarAddress> {
-        let registrar = self.connecting.remove(&association)?;
+        let registrar = self.connecting.remove(association)?;
         self.up.insert(association, registrar.clone());
         Some(registrar)
     }
@@ -51,7 +47,7 @@ impl RegistrarAssociations {
     }
 
     pub(crate) fn on_down(&mut self, association: AssociationId) -> Option<Ended> {
-        if let Some(registrar) = self.connecting.remove(&association) {
+        if let Some(registrar) = self.connecting.remove(association) {
             return Some(Ended::ConnectFailed(registrar));
         }
         self.up.remove(&association).map(|_| Ended::Lost)

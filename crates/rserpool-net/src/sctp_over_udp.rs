@@ -7,6 +7,7 @@ use rserpool_core::AssociationId;
 use rserpool_sctp::{
     Config, ConnectError, Endpoint, Event, Outgoing, Remote, SendError, Statistics, Timestamp,
 };
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
@@ -19,17 +20,31 @@ const BACKLOG_RETRY: Duration = Duration::from_millis(1);
 /// known by addresses and ports; each costs a descriptor and its socket buffers.
 const ENDPOINTS_MAX: usize = 256;
 
-/// A node's number of an association: the endpoint above this bit, the endpoint's own below.
+/// The endpoint of registrars among themselves, in the numbers of associations.
+const ENRP_ENDPOINT: usize = ENDPOINTS_MAX;
+
+/// A node's number of an association: the endpoint's own below this bit, the endpoint above it.
 const ENDPOINT_SHIFT: u32 = 40;
+
+/// Above this bit: how often the peer has lost its state. The topmost bit is TCP's.
+const RESTARTS_SHIFT: u32 = 49;
+
+/// An association whose peer lost its state more often is aborted.
+const RESTARTS_MAX: u64 = (1 << (63 - RESTARTS_SHIFT)) - 1;
 
 /// The SCTP endpoints of a node, each with its UDP port. The first is the one that others know;
 /// further ones are for further associations with a peer.
 pub(crate) struct SctpOverUdp {
     ports: Vec<Port>,
+    /// How often the peers of associations have lost their state; those that never did are not
+    /// in here. By the number that the association had at first.
+    restarts: BTreeMap<AssociationId, u64>,
 }
 
 struct Port {
     endpoint: Endpoint,
+    /// Shares the UDP port, at an SCTP port of its own.
+    enrp: Option<Endpoint>,
     sockets: UdpSockets,
     retry_at: Option<Timestamp>,
 }
@@ -44,9 +59,18 @@ pub(crate) enum NoAssociation {
 
 impl SctpOverUdp {
     pub(crate) fn new(config: Config, seed: [u8; 32], sockets: UdpSockets) -> Self {
-        let mut endpoints = Self { ports: Vec::new() };
+        let mut endpoints = Self {
+            ports: Vec::new(),
+            restarts: BTreeMap::new(),
+        };
         endpoints.add(config, seed, sockets);
         endpoints
+    }
+
+    /// Adds the endpoint of registrars among themselves, at the UDP port that others know. Its
+    /// SCTP port must not be the other endpoint's.
+    pub(crate) fn add_enrp(&mut self, config: Config, seed: [u8; 32]) {
+        self.ports[0].enrp = Some(Endpoint::new(config, seed));
     }
 
     /// Adds an endpoint for further associations with peers that all others know already.
@@ -54,6 +78,7 @@ impl SctpOverUdp {
         let endpoint = Endpoint::new(config, seed);
         self.ports.push(Port {
             endpoint,
+            enrp: None,
             sockets,
             retry_at: None,
         });
@@ -101,65 +126,67 @@ impl SctpOverUdp {
 
     /// Hands the endpoints what the sockets have, and the time.
     pub(crate) fn receive(&mut self, now: Timestamp, mut unreachable: impl FnMut(SocketAddr)) {
-        for Port {
-            endpoint, sockets, ..
-        } in &mut self.ports
-        {
-            sockets.receive(|arrival| match arrival {
-                Arrival::Datagram { from, octets } => endpoint.handle_datagram(now, from, octets),
-                Arrival::Unreachable(found) => {
-                    unreachable(found.to);
-                    endpoint.handle_unreachable(now, found.to, &found.original);
-                }
-            });
-            if endpoint.poll_timeout().is_some_and(|at| at <= now) {
-                endpoint.handle_timeout(now);
-            }
+        for port in &mut self.ports {
+            port.receive(now, &mut unreachable);
         }
     }
 
     /// The next event, its association numbered as the node does.
     pub(crate) fn poll_event(&mut self) -> Option<(AssociationId, Event)> {
-        self.ports.iter_mut().enumerate().find_map(|(index, port)| {
-            let event = port.endpoint.poll_event()?;
-            let own = match &event {
-                Event::Up { association, .. }
-                | Event::Restarted { association, .. }
-                | Event::Message { association, .. }
-                | Event::ShutdownByPeer { association }
-                | Event::SendFailed { association, .. }
-                | Event::Down { association, .. } => number(index, *association),
-            };
-            Some((own, event))
-        })
+        let mut endpoints = self.ports.iter_mut().enumerate();
+        let (index, event) = endpoints.find_map(|(index, port)| {
+            let of_enrp = |enrp: &mut Endpoint| Some((ENRP_ENDPOINT, enrp.poll_event()?));
+            let event = port.endpoint.poll_event().map(|event| (index, event));
+            event.or_else(|| port.enrp.as_mut().and_then(of_enrp))
+        })?;
+        let (Event::Up { association, .. }
+        | Event::Restarted { association, .. }
+        | Event::Message { association, .. }
+        | Event::ShutdownByPeer { association }
+        | Event::SendFailed { association, .. }
+        | Event::Down { association, .. }) = &event;
+        let number = self.number(index, *association);
+        if let Event::Down { .. } = event {
+            self.restarts.remove(&first_number(index, *association));
+        }
+        Some((number, event))
+    }
+
+    /// The number of an association from now on, as its peer has lost its state: above the
+    /// transport a number means one peer and what it knows. `None`: it has had too many.
+    pub(crate) fn renumber(&mut self, association: AssociationId) -> Option<AssociationId> {
+        let (index, own) = split(association);
+        let restarts = self.restarts.entry(first_number(index, own)).or_default();
+        if *restarts >= RESTARTS_MAX {
+            return None;
+        }
+        *restarts += 1;
+        Some(self.number(index, own))
+    }
+
+    /// Whether the endpoint of an association takes such as others begin.
+    pub(crate) fn listens(&self, association: AssociationId) -> bool {
+        self.find(association)
+            .is_some_and(|(endpoint, _)| endpoint.config().listen)
     }
 
     /// Sends every datagram that the endpoints have.
     pub(crate) fn flush(&mut self, now: Timestamp) {
-        for Port {
-            endpoint,
-            sockets,
-            retry_at,
-        } in &mut self.ports
-        {
-            sockets.flush();
-            while let Some(transmit) = endpoint.poll_transmit() {
-                sockets.send(transmit.to, transmit.payload);
+        for port in &mut self.ports {
+            port.sockets.flush();
+            for endpoint in std::iter::once(&mut port.endpoint).chain(&mut port.enrp) {
+                while let Some(transmit) = endpoint.poll_transmit() {
+                    port.sockets.send(transmit.to, transmit.payload);
+                }
             }
-            *retry_at = sockets.has_backlog().then(|| now + BACKLOG_RETRY);
+            port.retry_at = port.sockets.has_backlog().then(|| now + BACKLOG_RETRY);
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        let ports = self.ports.iter();
-        ports
-            .flat_map(|port| {
-                port.endpoint
-                    .poll_timeout()
-                    .into_iter()
-                    .chain(port.retry_at)
-            })
-            .min()
+        let retries = self.ports.iter().filter_map(|port| port.retry_at);
+        let timeouts = self.endpoints().filter_map(Endpoint::poll_timeout);
+        timeouts.chain(retries).min()
     }
 
     /// Begins an association from the first endpoint that has none with this peer.
@@ -170,12 +197,33 @@ impl SctpOverUdp {
     ) -> Result<AssociationId, NoAssociation> {
         for (index, port) in self.ports.iter_mut().enumerate() {
             match port.endpoint.connect(now, remote.clone()) {
-                Ok(association) => return Ok(number(index, association)),
+                Ok(association) => return Ok(first_number(index, association)),
                 Err(ConnectError::AlreadyAssociated(_)) => {}
                 Err(error) => return Err(NoAssociation::Refused(error)),
             }
         }
         Err(NoAssociation::AllAssociated)
+    }
+
+    /// Begins an association from the SCTP port that clients know.
+    pub(crate) fn connect_from_first(
+        &mut self,
+        now: Timestamp,
+        remote: Remote,
+    ) -> Result<AssociationId, ConnectError> {
+        let association = self.ports[0].endpoint.connect(now, remote)?;
+        Ok(first_number(0, association))
+    }
+
+    /// Begins an association from the SCTP port that other registrars know, if there is one.
+    pub(crate) fn connect_from_enrp(
+        &mut self,
+        now: Timestamp,
+        remote: Remote,
+    ) -> Option<Result<AssociationId, ConnectError>> {
+        let enrp = self.ports[0].enrp.as_mut()?;
+        let begun = enrp.connect(now, remote);
+        Some(begun.map(|association| first_number(ENRP_ENDPOINT, association)))
     }
 
     pub(crate) fn send(
@@ -184,89 +232,175 @@ impl SctpOverUdp {
         association: AssociationId,
         outgoing: Outgoing,
     ) -> Result<(), SendError> {
-        let (port, association) = self
+        let (endpoint, association) = self
             .find_mut(association)
             .ok_or(SendError::UnknownAssociation)?;
-        port.endpoint.send(now, association, outgoing)
+        endpoint.send(now, association, outgoing)
     }
 
     pub(crate) fn shutdown(&mut self, now: Timestamp, association: AssociationId) {
-        if let Some((port, association)) = self.find_mut(association) {
-            port.endpoint.shutdown(now, association);
+        if let Some((endpoint, association)) = self.find_mut(association) {
+            endpoint.shutdown(now, association);
         }
     }
 
     pub(crate) fn abort(&mut self, now: Timestamp, association: AssociationId, reason: &str) {
-        if let Some((port, association)) = self.find_mut(association) {
-            port.endpoint.abort(now, association, reason);
+        if let Some((endpoint, association)) = self.find_mut(association) {
+            endpoint.abort(now, association, reason);
         }
     }
 
     pub(crate) fn probe(&mut self, now: Timestamp, association: AssociationId) {
-        if let Some((port, association)) = self.find_mut(association) {
-            port.endpoint.probe(now, association);
+        if let Some((endpoint, association)) = self.find_mut(association) {
+            endpoint.probe(now, association);
         }
     }
 
     pub(crate) fn send_queue_octets(&self, association: AssociationId) -> usize {
         let found = self.find(association);
-        found.map_or(0, |(port, association)| {
-            port.endpoint.send_queue_octets(association)
+        found.map_or(0, |(endpoint, association)| {
+            endpoint.send_queue_octets(association)
         })
     }
 
     pub(crate) fn associations(&self) -> usize {
-        self.ports
-            .iter()
-            .map(|port| port.endpoint.associations())
-            .sum()
+        self.endpoints().map(Endpoint::associations).sum()
     }
 
     pub(crate) fn remote(&self, association: AssociationId) -> Option<SocketAddr> {
-        let (port, association) = self.find(association)?;
-        port.endpoint.remote(association)
+        let (endpoint, association) = self.find(association)?;
+        endpoint.remote(association)
     }
 
     pub(crate) fn peer_tag(&self, association: AssociationId) -> Option<u32> {
-        let (port, association) = self.find(association)?;
-        port.endpoint.peer_tag(association)
+        let (endpoint, association) = self.find(association)?;
+        endpoint.peer_tag(association)
     }
 
     pub(crate) fn association_by_local_tag(&self, tag: u32) -> Option<AssociationId> {
-        self.ports.iter().enumerate().find_map(|(index, port)| {
-            Some(number(index, port.endpoint.association_by_local_tag(tag)?))
+        let ports = self.ports.iter().enumerate();
+        let endpoints = ports.map(|(index, port)| (index, &port.endpoint));
+        let enrp = self.ports[0].enrp.as_ref();
+        let mut endpoints = endpoints.chain(enrp.map(|enrp| (ENRP_ENDPOINT, enrp)));
+        endpoints.find_map(|(index, endpoint)| {
+            Some(self.number(index, endpoint.association_by_local_tag(tag)?))
         })
     }
 
-    /// The counters of the endpoint that others know.
-    pub(crate) fn statistics(&self) -> (Statistics, UdpStatistics) {
-        (
-            self.ports[0].endpoint.statistics(),
-            self.ports[0].sockets.statistics(),
-        )
+    /// The counters of the endpoint that others know, of that of registrars among themselves, and
+    /// of their sockets.
+    pub(crate) fn statistics(&self) -> (Statistics, Statistics, UdpStatistics) {
+        let Port {
+            endpoint,
+            enrp,
+            sockets,
+            ..
+        } = &self.ports[0];
+        let enrp = enrp.as_ref().map(Endpoint::statistics);
+        let sctp = endpoint.statistics();
+        (sctp, enrp.unwrap_or_default(), sockets.statistics())
     }
 
-    fn find(&self, association: AssociationId) -> Option<(&Port, rserpool_sctp::AssociationId)> {
-        let (index, own) = split(association)?;
-        Some((self.ports.get(index)?, own))
+    fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        let ports = self.ports.iter();
+        ports.flat_map(|port| std::iter::once(&port.endpoint).chain(&port.enrp))
+    }
+
+    fn find(
+        &self,
+        association: AssociationId,
+    ) -> Option<(&Endpoint, rserpool_sctp::AssociationId)> {
+        let (index, own) = split(association);
+        if self.number(index, own) != association {
+            return None;
+        }
+        let endpoint = match index {
+            ENRP_ENDPOINT => self.ports[0].enrp.as_ref()?,
+            _ => &self.ports.get(index)?.endpoint,
+        };
+        Some((endpoint, own))
     }
 
     fn find_mut(
         &mut self,
         association: AssociationId,
-    ) -> Option<(&mut Port, rserpool_sctp::AssociationId)> {
-        let (index, own) = split(association)?;
-        Some((self.ports.get_mut(index)?, own))
+    ) -> Option<(&mut Endpoint, rserpool_sctp::AssociationId)> {
+        let (index, own) = split(association);
+        if self.number(index, own) != association {
+            return None;
+        }
+        let endpoint = match index {
+            ENRP_ENDPOINT => self.ports[0].enrp.as_mut()?,
+            _ => &mut self.ports.get_mut(index)?.endpoint,
+        };
+        Some((endpoint, own))
+    }
+
+    /// The number that an association has now.
+    fn number(&self, index: usize, own: rserpool_sctp::AssociationId) -> AssociationId {
+        let first = first_number(index, own);
+        let restarts = self.restarts.get(&first).copied().unwrap_or_default();
+        AssociationId(first.0 | restarts << RESTARTS_SHIFT)
     }
 }
 
-fn number(index: usize, association: rserpool_sctp::AssociationId) -> AssociationId {
+impl Port {
+    fn receive(&mut self, now: Timestamp, unreachable: &mut impl FnMut(SocketAddr)) {
+        let Self {
+            endpoint,
+            enrp,
+            sockets,
+            ..
+        } = self;
+        sockets.receive(|arrival| match arrival {
+            Arrival::Datagram { from, octets } => {
+                let to = sctp_port(octets, DESTINATION_PORT_AT);
+                whose(endpoint, enrp, to).handle_datagram(now, from, octets);
+            }
+            Arrival::Unreachable(found) => {
+                unreachable(found.to);
+                let from = sctp_port(&found.original, SOURCE_PORT_AT);
+                whose(endpoint, enrp, from).handle_unreachable(now, found.to, &found.original);
+            }
+        });
+        for endpoint in std::iter::once(endpoint).chain(enrp) {
+            if endpoint.poll_timeout().is_some_and(|at| at <= now) {
+                endpoint.handle_timeout(now);
+            }
+        }
+    }
+}
+
+/// The endpoint that has this SCTP port; what is for none is refused by the first.
+fn whose<'a>(
+    first: &'a mut Endpoint,
+    enrp: &'a mut Option<Endpoint>,
+    sctp_port: Option<u16>,
+) -> &'a mut Endpoint {
+    match enrp {
+        Some(enrp) if sctp_port == Some(enrp.config().sctp_port) => enrp,
+        Some(_) | None => first,
+    }
+}
+
+/// RFC 9260 §3.1.
+const SOURCE_PORT_AT: usize = 0;
+const DESTINATION_PORT_AT: usize = 2;
+
+fn sctp_port(packet: &[u8], at: usize) -> Option<u16> {
+    let port = packet.get(at..)?.first_chunk()?;
+    Some(u16::from_be_bytes(*port))
+}
+
+/// The number that an association has as long as its peer keeps its state.
+fn first_number(index: usize, association: rserpool_sctp::AssociationId) -> AssociationId {
     let index = u64::try_from(index).expect("ENDPOINTS_MAX fits 64 bits");
     AssociationId(index << ENDPOINT_SHIFT | association.0)
 }
 
-fn split(association: AssociationId) -> Option<(usize, rserpool_sctp::AssociationId)> {
-    let index = usize::try_from(association.0 >> ENDPOINT_SHIFT).ok()?;
+fn split(association: AssociationId) -> (usize, rserpool_sctp::AssociationId) {
+    let index = association.0 >> ENDPOINT_SHIFT & ((1 << (RESTARTS_SHIFT - ENDPOINT_SHIFT)) - 1);
+    let index = usize::try_from(index).expect("nine bits");
     let own = association.0 & ((1 << ENDPOINT_SHIFT) - 1);
-    Some((index, rserpool_sctp::AssociationId(own)))
+    (index, rserpool_sctp::AssociationId(own))
 }

@@ -59,6 +59,10 @@ pub enum Event {
     Restarted {
         /// Which.
         association: AssociationId,
+        /// The UDP address the peer is at now.
+        remote: SocketAddr,
+        /// The peer's SCTP port.
+        sctp_port: u16,
     },
     /// A message arrived.
     Message {

@@ -254,7 +254,9 @@ fn rfc_9260_5_2_4_case_a_restarted_client_replaces_its_association() {
     assert_eq!(
         events.last(),
         Some(&Event::Restarted {
-            association: theirs
+            association: theirs,
+            remote: address(1),
+            sctp_port: CLIENT_PORT,
         })
     );
     let endpoint = &network.hosts[server].endpoint;
@@ -299,7 +301,9 @@ fn restart_hands_back_what_was_not_acknowledged() {
             failed(2, vec![2; 60_000]),
             failed(3, vec![3; 100]),
             Event::Restarted {
-                association: theirs
+                association: theirs,
+                remote: address(1),
+                sctp_port: CLIENT_PORT,
             }
         ]
     );

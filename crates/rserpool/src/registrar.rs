@@ -2,6 +2,7 @@
 
 use crate::Timers;
 use crate::options::{node_options, port_or_any};
+use rserpool_core::RegistrarAddress;
 use rserpool_core::registrar::{Config, Event, Limits, Snapshot};
 use rserpool_handlespace::Policies;
 use rserpool_net::{
@@ -26,6 +27,9 @@ impl Registrar {
             id: None,
             addresses: Vec::new(),
             sctp_port: rserpool_core::ASAP_PORT,
+            enrp_port: rserpool_core::ENRP_PORT,
+            peers: Vec::new(),
+            enrp_multicast: None,
             udp_port: Port::WellKnownIfFree,
             tcp_port: Some(Port::WellKnownIfFree),
             multicast: Multicast::default(),
@@ -75,6 +79,9 @@ pub struct RegistrarBuilder {
     id: Option<RegistrarId>,
     addresses: Vec<IpAddr>,
     sctp_port: u16,
+    enrp_port: u16,
+    peers: Vec<RegistrarAddress>,
+    enrp_multicast: Option<Multicast>,
     udp_port: Port,
     tcp_port: Option<Port>,
     multicast: Multicast,
@@ -97,6 +104,27 @@ impl RegistrarBuilder {
     /// SCTP port; otherwise 3863.
     pub fn sctp_port(mut self, port: u16) -> Self {
         self.sctp_port = port;
+        self
+    }
+
+    /// SCTP port of ENRP, by which registrars speak to each other; otherwise 9901.
+    pub fn enrp_port(mut self, port: u16) -> Self {
+        self.enrp_port = port;
+        self
+    }
+
+    /// Another registrar of the same operational scope, see [`RegistrarAddress::parse_peer`]; to
+    /// be repeated for each. All registrars of a scope share one set of pools. It need not name
+    /// all of them: who knows one learns of the others.
+    pub fn peer(mut self, address: RegistrarAddress) -> Self {
+        self.peers.push(address);
+        self
+    }
+
+    /// Where registrars find each other; otherwise at the same interfaces as their clients find
+    /// them, and not at all with [`Multicast::off`].
+    pub fn enrp_multicast(mut self, multicast: Multicast) -> Self {
+        self.enrp_multicast = Some(multicast);
         self
     }
 
@@ -144,14 +172,17 @@ impl RegistrarBuilder {
         let mut machine = Config::new(id);
         machine.timers = self.timers.asap;
         machine.limits = self.limits;
+        machine.peers = self.peers;
         machine.policies = self.policies;
         machine.items_default = self.items_default.unwrap_or(machine.items_default);
         let config = RegistrarConfig {
             machine,
             addresses: self.addresses,
             sctp_port: self.sctp_port,
+            enrp_port: self.enrp_port,
             udp_port: self.udp_port,
             tcp_port: self.tcp_port,
+            enrp_multicast: self.enrp_multicast.unwrap_or_else(|| self.multicast.enrp()),
             multicast: self.multicast,
             sctp_timers: self.timers.sctp,
             seed: self.seed,

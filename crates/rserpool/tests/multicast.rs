@@ -44,7 +44,8 @@ async fn registrar_process() {
     };
     let builder = Registrar::builder()
         .addresses(loopback())
-        .multicast(multicast(&port));
+        .multicast(multicast(&port))
+        .enrp_multicast(Multicast::off());
     let _registrar = builder.udp_port(0).tcp_port(0).start().await.unwrap();
     println!("serving at a port that nobody is told");
     std::future::pending::<()>().await;

@@ -179,10 +179,12 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
             associations_max: ASSOCIATIONS_MAX,
             ..rserpool_sctp::Config::new(sctp_port)
         },
+        enrp: None,
         lifelines: true,
         tcp_port: None,
         hear: Some(config.multicast),
         announce: None,
+        enrp_multicast: None,
     })?;
     let endpoints = PoolElementEndpoints {
         addresses: network.udp_addresses(),

@@ -133,10 +133,12 @@ fn build(config: PoolUserConfig, events: Events<Event>) -> Result<Built, NetErro
             associations_max: ASSOCIATIONS_MAX,
             ..rserpool_sctp::Config::new(sctp_port)
         },
+        enrp: None,
         lifelines: false,
         tcp_port: None,
         hear: Some(config.multicast),
         announce: None,
+        enrp_multicast: None,
     })?;
     let machine = Config {
         registrars: config.registrars,

@@ -398,6 +398,8 @@ impl Association {
             outputs.statistics.restarts += 1;
             outputs.events.push_back(Event::Restarted {
                 association: self.id,
+                remote: self.remote,
+                sctp_port: self.peer_port,
             });
             return;
         }
