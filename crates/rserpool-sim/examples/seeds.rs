@@ -75,6 +75,7 @@ impl Options {
                 }
                 "--pools" => options.given().pools = parsed(argument, value()?)?,
                 "--preset" => options.given().preset = parsed(argument, value()?)?,
+                "--peers" => options.given().peering = parsed(argument, value()?)?,
                 "--faults" => options.given().faults = parsed(argument, value()?)?,
                 "--seconds" => {
                     let seconds: f64 = parsed(argument, value()?)?;

@@ -6,8 +6,7 @@
 //! every step; then without, until all is well again. Same seed and scenario: same octets. A
 //! [`World`] is for whoever wants to step through it.
 //!
-//! Every message is encoded when it is sent and decoded when it arrives. Registrars stand side by
-//! side and do not talk to each other.
+//! Every message, ASAP or ENRP, is encoded when it is sent and decoded when it arrives.
 //!
 //! This crate has no clock, no socket and no thread.
 
@@ -30,6 +29,6 @@ pub use check::{Rule, Violation};
 pub use fault::{Fault, FaultKind, FaultKinds, UnknownFault};
 pub use node::NodeId;
 pub use outcome::{Outcome, Statistics, run};
-pub use scenario::{Preset, Scenario, UnknownPreset};
+pub use scenario::{Peering, Preset, Scenario, UnknownPeering, UnknownPreset};
 pub use transcript::Transcript;
 pub use world::World;

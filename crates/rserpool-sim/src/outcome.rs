@@ -49,6 +49,10 @@ pub struct Statistics {
     pub updates: u64,
     /// Reports of unreachable pool elements, true and false.
     pub reports: u64,
+    /// Takeovers of a registrar by another.
+    pub takeovers: u64,
+    /// Most takeovers of any one pool element.
+    pub takeovers_of_one: u32,
     /// Pool elements removed by registrars, by reason.
     pub removals: BTreeMap<RemovalReason, u64>,
     /// When pool elements were added to a handlespace, strangers' not counted.

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// What is simulated.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Scenario {
-    /// Registrars, side by side.
+    /// Registrars.
     pub registrars: usize,
     /// Pool elements.
     pub elements: usize,
@@ -27,6 +27,8 @@ pub struct Scenario {
     pub multicast: bool,
     /// Clients learn of registrars only by announces.
     pub announced_only: bool,
+    /// How registrars find each other.
+    pub peering: Peering,
     /// What may go wrong.
     pub faults: FaultKinds,
     /// How long faults happen; the time until all is well again comes on top.
@@ -46,6 +48,7 @@ impl Scenario {
             preset: Preset::Default,
             multicast: true,
             announced_only: false,
+            peering: Peering::All,
             faults: FaultKinds::none(),
             duration: Duration::from_secs(60),
             transcript: false,
@@ -59,13 +62,20 @@ impl Scenario {
         let mut number = |low: u64, high: u64| {
             usize::try_from(low + random.below(high - low + 1)).unwrap_or(usize::MAX)
         };
-        let registrars = [1, 1, 2, 3][number(0, 3)];
+        let registrars = [1, 2, 2, 3, 3, 3, 4, 5][number(0, 7)];
         let elements = number(1, 24);
         let users = number(1, 8);
         let pools = number(1, 4);
         let preset = [Preset::Default, Preset::Default, Preset::Fast, Preset::Rfc][number(0, 3)];
         let multicast = number(0, 3) != 0;
         let announced_only = multicast && number(0, 2) == 0;
+        let peering = match number(0, 5) {
+            0 | 1 => Peering::All,
+            2 => Peering::First,
+            3 if multicast => Peering::Multicast,
+            _ if multicast => Peering::AllAndMulticast,
+            _ => Peering::All,
+        };
         let duration = match preset {
             Preset::Default => Duration::from_secs(60),
             Preset::Fast => Duration::from_secs(20),
@@ -86,6 +96,7 @@ impl Scenario {
             preset,
             multicast,
             announced_only,
+            peering,
             faults,
             duration,
             transcript: false,
@@ -110,6 +121,7 @@ impl Scenario {
             preset,
             multicast,
             announced_only,
+            peering,
             faults,
             duration,
             transcript: _,
@@ -117,7 +129,7 @@ impl Scenario {
         let seconds = duration.as_secs_f64();
         command.push_str(&format!(
             " --nodes {registrars},{elements},{users} --pools {pools} --preset {preset} \
-             --faults {faults} --seconds {seconds}"
+             --peers {peering} --faults {faults} --seconds {seconds}"
         ));
         if !multicast {
             command.push_str(" --no-multicast");
@@ -128,6 +140,66 @@ impl Scenario {
         command
     }
 }
+
+/// How registrars find each other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Peering {
+    /// Each is told of all others.
+    All,
+    /// Each is told of the first one, and learns of others from it.
+    First,
+    /// They hear each other on the multicast channel.
+    Multicast,
+    /// Each is told of all others, and they hear each other.
+    AllAndMulticast,
+}
+
+impl Peering {
+    /// All ways.
+    pub const ALL: [Self; 4] = [
+        Self::All,
+        Self::First,
+        Self::Multicast,
+        Self::AllAndMulticast,
+    ];
+
+    pub(crate) fn has_multicast(self) -> bool {
+        matches!(self, Self::Multicast | Self::AllAndMulticast)
+    }
+}
+
+impl fmt::Display for Peering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::All => "all",
+            Self::First => "first",
+            Self::Multicast => "multicast",
+            Self::AllAndMulticast => "all+multicast",
+        })
+    }
+}
+
+impl FromStr for Peering {
+    type Err = UnknownPeering;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|peering| peering.to_string() == text)
+            .ok_or(UnknownPeering)
+    }
+}
+
+/// A text that names no way to find peers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownPeering;
+
+impl fmt::Display for UnknownPeering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected all, first, multicast or all+multicast")
+    }
+}
+
+impl std::error::Error for UnknownPeering {}
 
 /// A preset of all timers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -2,7 +2,7 @@
 //!
 //! Must not know what any of it means.
 
-use crate::network::EndId;
+use crate::network::{DatagramId, EndId};
 use crate::node::NodeId;
 use crate::octets::OctetsId;
 use rserpool_core::Timestamp;
@@ -15,12 +15,8 @@ use std::time::Duration;
 pub(crate) enum Occurrence {
     /// A message arrives at this end of its association.
     Arrival { end: EndId, octets: OctetsId },
-    /// A datagram arrives.
-    Datagram {
-        to: NodeId,
-        from: NodeId,
-        octets: OctetsId,
-    },
+    /// A copy of a datagram arrives.
+    Datagram { to: NodeId, datagram: DatagramId },
     /// A node's machine wants to be called.
     Timer { node: NodeId },
     /// The request for an association gets to the registrar.

@@ -69,17 +69,21 @@ impl Transcript {
     /// Counts octets into the digest.
     pub(crate) fn digest_octets(&mut self, at: Timestamp, node: NodeId, octets: &[u8]) {
         self.digest_number(u64::from(at.0.subsec_nanos()) << 32 | u64::from(node.0));
-        for chunk in octets.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.digest_number(u64::from_le_bytes(word));
-        }
+        self.digest_number(Self::digest_of(octets));
+    }
+
+    /// A number made of octets.
+    pub(crate) fn digest_of(octets: &[u8]) -> u64 {
+        let (words, rest) = octets.as_chunks::<8>();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        let words = words.iter().chain([&last]);
+        words.fold(0, |digest, word| mix(digest, u64::from_le_bytes(*word)))
     }
 
     /// Counts a number into the digest.
     pub(crate) fn digest_number(&mut self, number: u64) {
-        let mixed = (self.digest ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.digest = mixed ^ (mixed >> 32);
+        self.digest = mix(self.digest, number);
     }
 
     /// Writes a line, if lines are kept.
@@ -104,6 +108,11 @@ impl Transcript {
         let _ = text.write_fmt(what);
         text.push('\n');
     }
+}
+
+fn mix(digest: u64, number: u64) -> u64 {
+    let mixed = (digest ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 32)
 }
 
 impl fmt::Display for Transcript {

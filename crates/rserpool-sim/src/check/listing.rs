@@ -6,7 +6,7 @@ use super::{Checker, Identity, Rule};
 use crate::network::EndId;
 use crate::node::{Actor, NodeId, association_id, end_of};
 use crate::world::World;
-use rserpool_core::{AssociationId, Machine, registrar};
+use rserpool_core::{AssociationId, Machine, Timestamp, registrar};
 use rserpool_wire::asap::{HandleResolutionResponse, Message, Registration, Resolution};
 use rserpool_wire::parameter::Policy;
 use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId};
@@ -17,22 +17,31 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct RegistrarView {
     pub(super) id: Option<RegistrarId>,
     pub(super) listed: BTreeMap<PoolHandle, BTreeMap<PoolElementId, Listed>>,
-    by_end: BTreeMap<EndId, BTreeSet<(PoolHandle, PoolElementId)>>,
+    by_end: BTreeMap<EndId, BTreeSet<Key>>,
+    by_home: BTreeMap<RegistrarId, BTreeSet<Key>>,
     count: usize,
+    pub(super) initialized: bool,
     /// The request that is being answered.
     pub(super) answering: Option<(EndId, PoolHandle)>,
-    /// The registration that is being answered, and whether it offers to be selected.
-    registering: Option<(PoolHandle, PoolElementId, bool)>,
+    /// Those that wait until the registrar is initialized.
+    pub(super) deferred: Vec<(EndId, PoolHandle)>,
+    /// The registration that is being answered.
+    registering: Option<Key>,
     pub(super) subscribed: BTreeSet<(EndId, PoolHandle)>,
 }
+
+/// A pool element's name.
+pub(crate) type Key = (PoolHandle, PoolElementId);
 
 /// A pool element as a registrar lists it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Listed {
-    /// The registrar's end of the association over which it is registered.
-    pub(super) end: EndId,
-    /// Its weight is not 0.
-    pub(super) selectable: bool,
+    pub(super) home: RegistrarId,
+    /// The registrar's end of the association over which it is registered; `None` if the
+    /// registrar is not its home, or has not reached it yet.
+    pub(super) end: Option<EndId>,
+    /// Since when it has this home here.
+    pub(super) since: Timestamp,
 }
 
 impl RegistrarView {
@@ -51,12 +60,10 @@ impl RegistrarView {
         self.listed.get(handle)?.get(&id).copied()
     }
 
-    /// Those that can be selected.
-    pub(super) fn selectable(&self, handle: &PoolHandle) -> BTreeSet<PoolElementId> {
-        let pool = self.listed.get(handle).into_iter().flatten();
-        pool.filter(|(_, listed)| listed.selectable)
-            .map(|(id, _)| *id)
-            .collect()
+    /// What it is the home of under this name, if it is.
+    pub(super) fn find_own(&self, handle: &PoolHandle, id: PoolElementId) -> Option<Listed> {
+        self.find(handle, id)
+            .filter(|listed| Some(listed.home) == self.id)
     }
 
     pub(super) fn is_registered_over(&self, end: EndId) -> bool {
@@ -65,20 +72,30 @@ impl RegistrarView {
             .is_some_and(|listed| !listed.is_empty())
     }
 
-    /// Whether it was not listed before.
-    fn insert(&mut self, handle: &PoolHandle, id: PoolElementId, listed: Listed) -> bool {
-        let old = self
-            .listed
-            .entry(handle.clone())
-            .or_default()
-            .insert(id, listed);
-        let key = (handle.clone(), id);
-        if let Some(others) = old.and_then(|old| self.by_end.get_mut(&old.end)) {
-            others.remove(&key);
+    /// The pool elements of this home.
+    pub(super) fn of_home(&self, home: RegistrarId) -> impl Iterator<Item = &Key> {
+        self.by_home.get(&home).into_iter().flatten()
+    }
+
+    /// How it was listed before.
+    fn insert(&mut self, key: &Key, listed: Listed) -> Option<Listed> {
+        let pool = self.listed.entry(key.0.clone()).or_default();
+        let old = pool.insert(key.1, listed);
+        if let Some(old) = old {
+            self.unindex(key, old);
+            if let Some(kept) = self.listed.get_mut(&key.0).and_then(|p| p.get_mut(&key.1)) {
+                if old.home == listed.home {
+                    kept.since = old.since;
+                }
+            }
         }
-        self.by_end.entry(listed.end).or_default().insert(key);
+        if let Some(end) = listed.end {
+            self.by_end.entry(end).or_default().insert(key.clone());
+        }
+        let of_home = self.by_home.entry(listed.home).or_default();
+        of_home.insert(key.clone());
         self.count += usize::from(old.is_none());
-        old.is_none()
+        old
     }
 
     pub(super) fn remove(&mut self, handle: &PoolHandle, id: PoolElementId) -> Option<Listed> {
@@ -87,31 +104,54 @@ impl RegistrarView {
         if pool.is_empty() {
             self.listed.remove(handle);
         }
-        if let Some(others) = self.by_end.get_mut(&listed.end) {
-            others.remove(&(handle.clone(), id));
-            if others.is_empty() {
-                self.by_end.remove(&listed.end);
-            }
-        }
+        self.unindex(&(handle.clone(), id), listed);
         self.count -= 1;
         Some(listed)
+    }
+
+    fn unindex(&mut self, key: &Key, listed: Listed) {
+        if let Some(end) = listed.end
+            && let Some(others) = self.by_end.get_mut(&end)
+        {
+            others.remove(key);
+            if others.is_empty() {
+                self.by_end.remove(&end);
+            }
+        }
+        if let Some(others) = self.by_home.get_mut(&listed.home) {
+            others.remove(key);
+            if others.is_empty() {
+                self.by_home.remove(&listed.home);
+            }
+        }
+    }
+
+    /// All pool elements of one home have another one now; they are to be reached first.
+    fn rehome(&mut self, from: RegistrarId, to: RegistrarId, since: Timestamp) -> Vec<Key> {
+        let keys: Vec<Key> = self.of_home(from).cloned().collect();
+        for key in &keys {
+            let listed = Listed {
+                home: to,
+                end: None,
+                since,
+            };
+            self.insert(key, listed);
+        }
+        keys
     }
 }
 
 impl World {
     /// A message is about to be read.
     pub(crate) fn check_arrival(&mut self, end: EndId, message: &Message) {
-        if end.is_of_client() {
+        let node = self.node_of(end);
+        if !self.roster.is_registrar(node) {
             return;
         }
-        let node = self.node_of(end);
         let view = &mut self.checker.registrars[node.index()];
         if let Message::Registration(registration) = message {
-            view.registering = Some((
-                registration.pool_handle.clone(),
-                registration.pool_element.id,
-                is_selectable(&registration.pool_element.policy),
-            ));
+            let id = registration.pool_element.id;
+            view.registering = Some((registration.pool_handle.clone(), id));
         } else if let Message::HandleResolution(resolution) = message {
             let key = (end, resolution.pool_handle.clone());
             if resolution.subscribe {
@@ -164,22 +204,20 @@ impl World {
                 deregistered: false,
             };
         }
-        elements.entry(node).or_default().latest_id = Some(id);
+        let latest = Some((registration.pool_handle.clone(), id));
+        elements.entry(node).or_default().latest = latest;
     }
 
     /// Who is told to be registered is.
     fn check_granted(&mut self, end: EndId, handle: &PoolHandle, id: PoolElementId) {
         let node = self.node_of(end);
+        let key = (handle.clone(), id);
         let view = &mut self.checker.registrars[node.index()];
-        let offered = view.registering.take();
-        let selectable = offered
-            .as_ref()
-            .is_some_and(|(_, _, selectable)| *selectable);
-        let is_asked =
-            offered.is_some_and(|(offered, number, _)| offered == *handle && number == id);
-        let is_listed = view.find(handle, id).is_some();
-        if is_listed && is_asked {
-            view.insert(handle, id, Listed { end, selectable });
+        let is_asked = view.registering.take().as_ref() == Some(&key);
+        let listed = view.find_own(handle, id);
+        if let Some(listed) = listed.filter(|_| is_asked) {
+            let end = Some(end);
+            view.insert(&key, Listed { end, ..listed });
         } else {
             let text = format_args!("tells {id} of {handle} that it is registered");
             self.violate(Rule::Listing, node, text);
@@ -215,33 +253,53 @@ impl World {
 
     pub(crate) fn check_registrar_event(&mut self, node: NodeId, event: &registrar::Event) {
         use registrar::Event;
-        if let Event::PoolElementRegistered {
-            pool_handle,
-            pool_element,
-            association,
-            ..
-        } = event
-        {
-            self.note_registered(node, pool_handle, *pool_element, *association);
-        } else if let Event::PoolElementReregistered {
-            pool_handle,
-            pool_element,
-            ..
-        } = event
-        {
-            let view = &self.checker.registrars[node.index()];
-            if view.find(pool_handle, *pool_element).is_none() {
-                let text = format_args!("renews {pool_element} of {pool_handle}, unlisted");
-                self.violate(Rule::Listing, node, text);
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "only some events tell of the handlespace"
+        )]
+        match event {
+            Event::PoolElementRegistered {
+                pool_handle,
+                pool_element,
+                association,
+                ..
+            } => self.note_registered(node, pool_handle, *pool_element, *association),
+            Event::PoolElementReregistered {
+                pool_handle,
+                pool_element,
+                association,
+                ..
             }
-        } else if let Event::PoolElementRemoved {
-            pool_handle,
-            pool_element,
-            reason,
-            ..
-        } = event
-        {
-            self.check_removed(node, pool_handle, *pool_element, *reason);
+            | Event::PoolElementAdopted {
+                pool_handle,
+                pool_element,
+                association,
+            } => self.note_reregistered(node, pool_handle, *pool_element, *association),
+            Event::PoolElementRemoved {
+                pool_handle,
+                pool_element,
+                reason,
+                ..
+            } => self.check_removed(node, pool_handle, *pool_element, *reason),
+            Event::PoolElementLearnt {
+                pool_handle,
+                pool_element,
+                home,
+                ..
+            } => self.note_learnt(node, (pool_handle, *pool_element), *home, true),
+            Event::PoolElementChanged {
+                pool_handle,
+                pool_element,
+                home,
+                ..
+            } => self.note_learnt(node, (pool_handle, *pool_element), *home, false),
+            Event::TakenOver {
+                target,
+                winner,
+                pool_elements,
+            } => self.note_taken_over(node, *target, *winner, *pool_elements),
+            Event::Initialized { .. } => self.checker.registrars[node.index()].initialized = true,
+            _ => {}
         }
     }
 
@@ -252,32 +310,104 @@ impl World {
         id: PoolElementId,
         association: AssociationId,
     ) {
-        let Some(end) = end_of(association) else {
+        let view = &self.checker.registrars[node.index()];
+        let (Some(end), Some(home)) = (end_of(association), view.id) else {
             return;
         };
-        let limit = self.elements_max();
         let listed = Listed {
-            end,
-            selectable: true,
+            home,
+            end: Some(end),
+            since: self.now,
         };
+        self.note_listed(node, &(handle.clone(), id), listed, true);
+        if !self.is_from_a_stranger(end) {
+            self.statistics.registered_at.push(self.now);
+            self.check_replicated_soon(node, handle, id);
+        }
+    }
+
+    /// A registrar lists a pool element, new or under another home.
+    fn note_listed(&mut self, node: NodeId, key: &Key, listed: Listed, is_new: bool) {
+        let limit = self.elements_max();
         let view = &mut self.checker.registrars[node.index()];
-        let is_new = view.insert(handle, id, listed);
+        let was_new = view.insert(key, listed).is_none();
         let count = view.len();
-        if !is_new {
-            let text = format_args!("registers {id} of {handle}, which it lists already");
+        if was_new != is_new {
+            let (handle, id) = key;
+            let text = format_args!("tells of {id} of {handle}: new {is_new}, was {was_new}");
             self.violate(Rule::Listing, node, text);
         }
         if count > limit {
             self.violate(Rule::Limit, node, format_args!("lists {count}"));
         }
+    }
+
+    /// A pool element that is known registers at this registrar, or accepts it as its home.
+    fn note_reregistered(
+        &mut self,
+        node: NodeId,
+        handle: &PoolHandle,
+        id: PoolElementId,
+        association: AssociationId,
+    ) {
+        let view = &self.checker.registrars[node.index()];
+        let (Some(end), Some(home)) = (end_of(association), view.id) else {
+            return;
+        };
+        let listed = Listed {
+            home,
+            end: Some(end),
+            since: self.now,
+        };
+        self.note_listed(node, &(handle.clone(), id), listed, false);
         if !self.is_from_a_stranger(end) {
-            self.statistics.registered_at.push(self.now);
+            self.check_replicated_soon(node, handle, id);
         }
     }
 
+    fn note_learnt(
+        &mut self,
+        node: NodeId,
+        (handle, id): (&PoolHandle, PoolElementId),
+        home: RegistrarId,
+        is_new: bool,
+    ) {
+        let view = &self.checker.registrars[node.index()];
+        let before = view.find(handle, id);
+        let listed = Listed {
+            home,
+            // Its own, with other attributes only.
+            end: before
+                .filter(|old| old.home == home)
+                .and_then(|old| old.end),
+            since: self.now,
+        };
+        self.note_listed(node, &(handle.clone(), id), listed, is_new);
+    }
+
+    fn note_taken_over(
+        &mut self,
+        node: NodeId,
+        target: RegistrarId,
+        winner: RegistrarId,
+        pool_elements: usize,
+    ) {
+        let view = &mut self.checker.registrars[node.index()];
+        let is_winner = view.id == Some(winner);
+        let rehomed = view.rehome(target, winner, self.now);
+        if rehomed.len() != pool_elements {
+            let known = rehomed.len();
+            let text = format_args!("takes over {pool_elements} of {target}, it listed {known}");
+            self.violate(Rule::Listing, node, text);
+        }
+        if is_winner {
+            self.count_takeover(rehomed);
+        }
+        self.check_takeover(node, target, winner);
+    }
+
     pub(super) fn is_from_a_stranger(&self, end: EndId) -> bool {
-        let client = EndId::of_client(end.association());
-        let client = self.node_of(client);
+        let client = self.node_of(end.other());
         matches!(self.nodes[client.index()].actor, Actor::Stranger(_))
     }
 
@@ -293,7 +423,10 @@ impl World {
                 .iter()
                 .flat_map(|pool| {
                     let elements = pool.pool_elements.iter();
-                    elements.map(|e| ((pool.pool_handle.clone(), e.id), e.association))
+                    elements.map(|element| {
+                        let key = (pool.pool_handle.clone(), element.id);
+                        (key, (element.home, element.association))
+                    })
                 })
                 .collect();
             let view = &self.checker.registrars[node.index()];
@@ -301,12 +434,22 @@ impl World {
                 .listed
                 .iter()
                 .flat_map(|(handle, pool)| {
-                    pool.iter()
-                        .map(|(id, listed)| ((handle.clone(), *id), association_id(listed.end)))
+                    pool.iter().map(|(id, listed)| {
+                        let association = listed.end.map(association_id);
+                        ((handle.clone(), *id), (Some(listed.home), association))
+                    })
                 })
                 .collect();
             if told != known {
-                let text = format_args!("has {told:?} and said {known:?}");
+                let only_told: Vec<_> = told
+                    .iter()
+                    .filter(|(key, told)| known.get(*key) != Some(*told))
+                    .collect();
+                let only_known: Vec<_> = known
+                    .iter()
+                    .filter(|(key, known)| told.get(*key) != Some(*known))
+                    .collect();
+                let text = format_args!("has {only_told:?} and said {only_known:?}");
                 self.violate(Rule::Listing, node, text);
             }
         }

@@ -3,6 +3,7 @@
 //! Must not know what went wrong before.
 
 use super::Rule;
+use super::agreement::Snapshots;
 use crate::node::{Actor, NodeId, Status, node_at};
 use crate::world::World;
 use rserpool_core::pool_element::Snapshot;
@@ -15,10 +16,10 @@ use std::time::Duration;
 const STEP: Duration = Duration::from_millis(100);
 
 /// What is not well.
-struct Unwell {
-    rule: Rule,
-    node: NodeId,
-    what: String,
+pub(super) struct Unwell {
+    pub(super) rule: Rule,
+    pub(super) node: NodeId,
+    pub(super) what: String,
 }
 
 impl World {
@@ -26,7 +27,8 @@ impl World {
     ///
     /// The longest way: an association has just gone silent; its end gives up, hunts with timers
     /// that have backed off, connects, and registers again after a rejection. A registration that
-    /// only its registrar has lost comes back with T4-reregistration at the latest.
+    /// only its registrar has lost comes back with T4-reregistration at the latest. Registrars
+    /// that were apart take over who is gone, and then their audits find what differs.
     pub fn liveness_bound(&self) -> Duration {
         let timers = &self.timers;
         let transport = self.profile.silence.1 + self.profile.connect.1;
@@ -38,6 +40,8 @@ impl World {
             + hunt
             + registration
             + timers.t7_enrp_outdate
+            + self.takeover_bound()
+            + self.audit_bound() * 2
     }
 
     /// Lets time go on until all is well again; a violation if that takes too long or does not
@@ -52,6 +56,7 @@ impl World {
         }
         let took = self.now.since(stopped_at);
         self.statistics.well_after = took;
+        self.statistics.takeovers_of_one = self.checker.takeovers_max();
         // Caches may be as old as that.
         let stale = self.timers.stale_cache_value + self.silent_element_bound();
         self.run_for(stale);
@@ -67,7 +72,11 @@ impl World {
     fn first_unwell(&self) -> Option<Unwell> {
         self.unregistered()
             .or_else(|| self.wrongly_listed())
-            .or_else(|| self.outdated_user())
+            .or_else(|| {
+                let snapshots = self.snapshots();
+                let disagreement = self.disagreement(&snapshots);
+                disagreement.or_else(|| self.outdated_user(&snapshots))
+            })
     }
 
     /// A living pool element that is not registered at its home registrar.
@@ -102,28 +111,36 @@ impl World {
             return false;
         };
         let view = &self.checker.registrars[home.index()];
-        let listed = view.find(&snapshot.pool_handle, snapshot.id);
+        let listed = view.find_own(&snapshot.pool_handle, snapshot.id);
+        let end = listed.and_then(|listed| listed.end);
         snapshot.status == pool_element::Status::Registered
-            && listed.is_some_and(|listed| self.node_of(listed.end.other()) == node)
+            && end.is_some_and(|end| self.node_of(end.other()) == node)
     }
 
-    /// A pool element that a registrar lists and that is not there.
+    /// A pool element that a registrar is the home of and that is not there.
     fn wrongly_listed(&self) -> Option<Unwell> {
         let registrars = (0_u32..).map(NodeId).zip(&self.checker.registrars);
         for (node, view) in registrars {
             for (handle, pool) in &view.listed {
                 for (id, listed) in pool {
-                    let owner = self.node_of(listed.end.other());
-                    let is_there = match &self.nodes[owner.index()].actor {
-                        Actor::Element(element) => {
+                    if Some(listed.home) != view.id {
+                        continue;
+                    }
+                    let owner = listed.end.map(|end| self.node_of(end.other()));
+                    let actor = owner.map(|owner| &self.nodes[owner.index()].actor);
+                    let is_there = match actor {
+                        Some(Actor::Element(element)) => {
                             let snapshot = element.snapshot();
                             let home = registrar_at(snapshot.home.as_ref());
                             snapshot.id == *id && home == Some(node)
                         }
-                        Actor::Nobody
-                        | Actor::Registrar(_)
-                        | Actor::User(..)
-                        | Actor::Stranger(_) => false,
+                        Some(
+                            Actor::Nobody
+                            | Actor::Registrar(_)
+                            | Actor::User(..)
+                            | Actor::Stranger(_),
+                        )
+                        | None => false,
                     };
                     if !is_there {
                         let what = format!("lists {id} of {handle}, which is not there");
@@ -140,7 +157,7 @@ impl World {
     }
 
     /// A pool user without a home registrar, or a subscriber that does not know what it lists.
-    fn outdated_user(&self) -> Option<Unwell> {
+    fn outdated_user(&self, snapshots: &Snapshots) -> Option<Unwell> {
         for node in self.roster.users.iter().copied() {
             let Actor::User(user, activity) = &self.nodes[node.index()].actor else {
                 continue;
@@ -154,7 +171,8 @@ impl World {
                 });
             }
             for (handle, told) in &activity.subscriptions {
-                let expected = self.selectable_at(snapshot.home.as_ref(), handle);
+                let home = registrar_at(snapshot.home.as_ref());
+                let expected = home.and_then(|home| snapshots.selectable(home, handle));
                 let told = told.clone().unwrap_or_default();
                 if !self.is_as_expected(&told, expected.as_ref()) {
                     let home = snapshot.home.as_ref();
@@ -226,7 +244,8 @@ impl World {
             return;
         };
         let home = user.snapshot().home;
-        let expected = self.selectable_at(home.as_ref(), &handle);
+        let registrar = registrar_at(home.as_ref());
+        let expected = registrar.and_then(|node| self.snapshots().selectable(node, &handle));
         let answer = activity.last.as_ref().filter(|(last, _)| *last == handle);
         let answer = answer.map(|(_, ids)| ids.iter().copied().collect::<BTreeSet<_>>());
         let told = answer.clone().unwrap_or_default();
@@ -234,15 +253,6 @@ impl World {
             let text = format!("resolves {handle} to {answer:?}; {home:?} has {expected:?}");
             self.violate(Rule::Resolved, node, format_args!("{text}"));
         }
-    }
-
-    fn selectable_at(
-        &self,
-        home: Option<&RegistrarAddress>,
-        handle: &PoolHandle,
-    ) -> Option<BTreeSet<PoolElementId>> {
-        let home = registrar_at(home)?;
-        Some(self.checker.registrars[home.index()].selectable(handle))
     }
 }
 

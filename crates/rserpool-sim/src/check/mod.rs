@@ -4,15 +4,19 @@
 //! |---|---|
 //! | `listing` | what a registrar lists and answers: nobody removed, nobody twice, no weight 0 |
 //! | `removal` | nobody alive is removed, whoever is dead is, and in time |
+//! | `replica` | what registrars know from each other; nobody takes over who is alive |
 //! | `request` | each request of a pool user has one answer, and nobody gets updates unasked |
 //! | `liveness` | all who live are registered, all resolve, all subscriptions are up to date |
+//! | `agreement` | all registrars know the same |
 //!
 //! The checks see what is said between nodes and the machines' events. They must not know how a
 //! machine comes to its decisions.
 
+mod agreement;
 mod listing;
 mod liveness;
 mod removal;
+mod replica;
 mod request;
 mod violation;
 
@@ -21,6 +25,7 @@ pub use violation::{Rule, Violation};
 use crate::network::EndId;
 use crate::node::{NodeId, Roster};
 use crate::world::World;
+pub(crate) use listing::Key;
 use listing::RegistrarView;
 use rserpool_core::{Timestamp, pool_user::RequestId};
 use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId};
@@ -41,6 +46,10 @@ pub(crate) struct Checker {
     gone: Vec<bool>,
     send_failed: BTreeSet<EndId>,
     put_off: Vec<Check>,
+    /// How often a registrar took over each pool element.
+    takeovers: BTreeMap<Key, u32>,
+    /// Replicas that were corrupted on purpose, with whose.
+    corrupted: BTreeSet<(NodeId, Key)>,
 }
 
 /// Who registers under an identifier.
@@ -53,10 +62,10 @@ struct Identity {
 }
 
 /// What a pool element's user wants, and what it was called last.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct ElementView {
     wants_registration: bool,
-    latest_id: Option<PoolElementId>,
+    latest: Option<Key>,
 }
 
 /// A check that waits for its time.
@@ -72,6 +81,22 @@ pub(crate) enum Check {
         end: EndId,
         node: NodeId,
         incarnation: u32,
+    },
+    /// A pool element that registered is known to all registrars that are connected to its home.
+    Replicated {
+        home: NodeId,
+        home_id: RegistrarId,
+        pool_handle: PoolHandle,
+        pool_element: PoolElementId,
+        since: Timestamp,
+    },
+    /// What was corrupted on purpose is right again.
+    Repaired {
+        registrar: NodeId,
+        home: NodeId,
+        home_id: RegistrarId,
+        pool_handle: PoolHandle,
+        pool_element: PoolElementId,
     },
     /// A request of a pool user has been answered.
     Answered {
@@ -92,6 +117,8 @@ impl Checker {
             gone: Vec::new(),
             send_failed: BTreeSet::new(),
             put_off: Vec::new(),
+            takeovers: BTreeMap::new(),
+            corrupted: BTreeSet::new(),
         }
     }
 
@@ -108,7 +135,10 @@ impl Checker {
     }
 
     /// An end's node knows that the association is gone.
-    pub(crate) fn told_gone(&mut self, end: EndId) {
+    pub(crate) fn told_gone(&mut self, node: NodeId, end: EndId) {
+        if let Some(view) = self.registrars.get_mut(node.index()) {
+            view.deferred.retain(|(waiting, _)| *waiting != end);
+        }
         let index = end.0 as usize;
         if self.gone.len() <= index {
             self.gone.resize(index + 1, false);
@@ -149,7 +179,30 @@ impl Checker {
 
     /// The identifier under which a pool element registered last.
     pub(crate) fn latest_id(&self, node: NodeId) -> Option<PoolElementId> {
-        self.elements.get(&node)?.latest_id
+        self.latest_key(node).map(|(_, id)| id)
+    }
+
+    /// The pool and the identifier under which a pool element registered last.
+    pub(crate) fn latest_key(&self, node: NodeId) -> Option<Key> {
+        self.elements.get(&node)?.latest.clone()
+    }
+
+    /// What a registrar is the home of.
+    pub(crate) fn owned(&self, registrar: NodeId) -> Vec<Key> {
+        let view = self.registrars.get(registrar.index());
+        let own = view.and_then(|view| Some((view, view.id?)));
+        let keys = own.into_iter().flat_map(|(view, id)| view.of_home(id));
+        keys.cloned().collect()
+    }
+
+    /// The most takeovers of one pool element.
+    pub(crate) fn takeovers_max(&self) -> u32 {
+        self.takeovers.values().copied().max().unwrap_or(0)
+    }
+
+    /// The identifier of a registrar, while it runs.
+    pub(crate) fn registrar_id(&self, node: NodeId) -> Option<RegistrarId> {
+        self.registrars.get(node.index())?.id
     }
 
     /// How many pool elements a registrar lists.
@@ -184,6 +237,8 @@ impl World {
         let check = self.checker.put_off[index as usize].clone();
         match check {
             Check::GoneInTime { .. } => self.check_gone(check),
+            Check::Replicated { .. } => self.check_replicated(check),
+            Check::Repaired { .. } => self.check_repaired(check),
             Check::Answered {
                 node,
                 incarnation,

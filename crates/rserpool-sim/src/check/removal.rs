@@ -24,13 +24,13 @@ impl Checker {
         let listings = own.flat_map(|((pool_handle, pool_element), _)| {
             let registrars = (0_u32..).zip(&self.registrars);
             registrars.filter_map(move |(number, view)| {
-                let listed = view.find(pool_handle, *pool_element)?;
+                let end = view.find_own(pool_handle, *pool_element)?.end?;
                 Some(Check::GoneInTime {
                     registrar: NodeId(number),
                     registrar_id: view.id,
                     pool_handle: pool_handle.clone(),
                     pool_element: *pool_element,
-                    end: listed.end,
+                    end,
                     node,
                     incarnation,
                 })
@@ -63,7 +63,14 @@ impl World {
             let text = format_args!("removes {id} of {handle}, which it does not list");
             return self.violate(Rule::Listing, registrar, text);
         };
-        if self.may_be_removed(handle, id, listed.end, reason) {
+        let is_own = view.id == Some(listed.home);
+        let is_right = match listed.end {
+            Some(end) if is_own => self.may_be_removed(handle, id, end, reason),
+            // It was to be reached, and never was.
+            None if is_own => self.may_be_given_up(handle, id, reason),
+            _ => self.may_be_forgotten(registrar, handle, id, listed.home),
+        };
+        if is_right {
             return;
         }
         let text = format_args!("removes {id} of {handle}, which is there ({reason})");
@@ -84,8 +91,8 @@ impl World {
         let association = &self.associations[end.association() as usize];
         let is_there = node.status == Status::Running
             && node.incarnation == identity.incarnation
-            && association.ends[0].node == identity.node
-            && association.ends[0].state == EndState::Up;
+            && association.ends[end.other().side()].node == identity.node
+            && association.ends[end.other().side()].state == EndState::Up;
         if !is_there {
             return true;
         }
@@ -95,7 +102,10 @@ impl World {
             RemovalReason::AssociationLost => return self.checker.is_told_gone(end),
             RemovalReason::SendFailed if self.checker.send_failed.contains(&end) => return true,
             RemovalReason::Expired => timers.registration_life + timers.keep_alive_timeout,
+            // Nobody else decides that.
+            RemovalReason::RemovedByHome | RemovalReason::NotListedByHome => return false,
             RemovalReason::SendFailed
+            | RemovalReason::NotAdopted
             | RemovalReason::KeepAliveTimeout
             | RemovalReason::ReportedUnreachable => timers.keep_alive_timeout * 2,
         };
@@ -113,10 +123,10 @@ impl World {
 
     /// A registrar was told that an association is gone: so are those registered over it.
     pub(crate) fn check_lost_at_once(&mut self, end: EndId) {
-        if end.is_of_client() {
+        let node = self.node_of(end);
+        if !self.roster.is_registrar(node) {
             return;
         }
-        let node = self.node_of(end);
         if self.checker.registrars[node.index()].is_registered_over(end) {
             let text = format_args!(
                 "still lists who was registered over association {}",
@@ -142,7 +152,7 @@ impl World {
         };
         let view = &self.checker.registrars[registrar.index()];
         let listed = view.find(pool_handle, pool_element);
-        let is_listed = view.id == registrar_id && listed.is_some_and(|l| l.end == end);
+        let is_listed = view.id == registrar_id && listed.is_some_and(|l| l.end == Some(end));
         let silent = &self.nodes[node.index()];
         let is_back = silent.incarnation == incarnation && silent.status == Status::Running;
         if !is_listed || is_back {

@@ -168,6 +168,11 @@ impl World {
         if is_answer {
             view.answering = None;
         }
+        let deferred = view.deferred.iter().position(|waiting| *waiting == key);
+        let is_late = deferred
+            .filter(|_| !is_answer)
+            .map(|index| view.deferred.remove(index));
+        let is_answer = is_answer || is_late.is_some();
         let is_update = view.subscribed.contains(&key);
         if !response.updates_accepted {
             view.subscribed.remove(&key);
@@ -179,14 +184,21 @@ impl World {
         }
     }
 
-    /// What was asked has been answered in the same call.
+    /// What was asked has been answered in the same call, or waits for the registrar to be
+    /// initialized.
     pub(crate) fn check_answered_at_once(&mut self, node: NodeId) {
         let Some(view) = self.checker.registrars.get_mut(node.index()) else {
             return;
         };
-        if let Some((_, handle)) = view.answering.take() {
+        let Some(unanswered) = view.answering.take() else {
+            return;
+        };
+        if view.initialized {
+            let handle = unanswered.1;
             let text = format_args!("does not answer a resolution of {handle}");
             self.violate(Rule::Answer, node, text);
+        } else {
+            view.deferred.push(unanswered);
         }
     }
 }

@@ -29,6 +29,12 @@ pub enum Rule {
     GoneInTime,
     /// Who is registered over an association is gone with it, at once.
     GoneAtOnce,
+    /// Who is alive and connected is not taken over.
+    FalseTakeover,
+    /// What a registrar knows, its peers know soon.
+    Replicated,
+    /// What was corrupted is repaired by the next audit (RFC 5353 §3.6).
+    Repaired,
     /// Limits hold.
     Limit,
     /// Each request of a pool user is answered in time.
@@ -37,6 +43,8 @@ pub enum Rule {
     AnswerOnce,
     /// Nobody gets updates who did not ask for them.
     UnaskedUpdate,
+    /// Once faults stop, all registrars are ready and know the same.
+    Agreement,
     /// Once faults stop, all who live are registered, and nobody else.
     Registered,
     /// Once faults stop, pool handles resolve to what the home registrar lists.
@@ -59,10 +67,14 @@ impl fmt::Display for Rule {
             Self::FalseRemoval => "nobody who answers is removed",
             Self::GoneInTime => "who is silent is gone in time",
             Self::GoneAtOnce => "who has lost its association is gone at once",
+            Self::FalseTakeover => "nobody who is alive and connected is taken over",
+            Self::Replicated => "what a registrar knows, its peers know soon",
+            Self::Repaired => "what was corrupted is repaired",
             Self::Limit => "limits hold",
             Self::Answer => "each request is answered in time",
             Self::AnswerOnce => "each request is answered once",
             Self::UnaskedUpdate => "nobody gets updates unasked",
+            Self::Agreement => "all registrars are ready and know the same again",
             Self::Registered => "all who live are registered again, and nobody else",
             Self::Resolved => "pool handles resolve again",
             Self::Subscribed => "subscribers are up to date again",

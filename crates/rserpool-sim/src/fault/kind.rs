@@ -43,13 +43,25 @@ pub enum FaultKind {
     Garbage,
     /// A stranger sends messages of the wrong role, and of pool elements that it is not.
     WrongRole,
+    /// The link between two registrars is clogged.
+    Clog,
+    /// The link between two registrars is clogged in one direction.
+    ClogOneWay,
+    /// A registrar starts again with the identifier of another one that lives, and later again
+    /// with one of its own.
+    SameIdentifier,
+    /// A registrar's copy loses or gains a pool element of another registrar.
+    Corrupt,
+    /// A stranger speaks ENRP: in others' names, of pool elements and registrars that are not its
+    /// business.
+    FalsePeer,
     /// A stranger registers as many pool elements as it can, and announces as many registrars.
     Flood,
 }
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::Crash,
         Self::Vanish,
         Self::Stop,
@@ -69,11 +81,20 @@ impl FaultKind {
         Self::Garbage,
         Self::WrongRole,
         Self::Flood,
+        Self::Clog,
+        Self::ClogOneWay,
+        Self::SameIdentifier,
+        Self::Corrupt,
+        Self::FalsePeer,
     ];
+
+    /// What strangers do.
+    pub(crate) const OF_STRANGERS: [Self; 4] =
+        [Self::Garbage, Self::WrongRole, Self::Flood, Self::FalsePeer];
 
     /// Whether a stranger does it.
     pub(crate) fn is_of_a_stranger(self) -> bool {
-        matches!(self, Self::Garbage | Self::WrongRole | Self::Flood)
+        Self::OF_STRANGERS.contains(&self)
     }
 }
 
@@ -99,6 +120,11 @@ impl fmt::Display for FaultKind {
             Self::Garbage => "garbage",
             Self::WrongRole => "wrong-role",
             Self::Flood => "flood",
+            Self::Clog => "clog",
+            Self::ClogOneWay => "clog-one-way",
+            Self::SameIdentifier => "same-identifier",
+            Self::Corrupt => "corrupt",
+            Self::FalsePeer => "false-peer",
         })
     }
 }

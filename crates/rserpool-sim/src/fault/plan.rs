@@ -46,10 +46,10 @@ pub(crate) struct Planned {
 pub(crate) fn plan(scenario: &Scenario, roster: &Roster, random: &mut Random) -> Vec<Planned> {
     let mut planned = Vec::new();
     for kind in scenario.faults.iter() {
-        let most = if matches!(kind, FaultKind::Policy | FaultKind::Leave) {
-            12
-        } else {
-            4
+        let most = match kind {
+            FaultKind::Policy | FaultKind::Leave => 12,
+            FaultKind::Clog | FaultKind::ClogOneWay if roster.registrars.len() > 1 => 16,
+            _ => 4,
         };
         let count = 1 + random.below(most);
         for _ in 0..count {
@@ -101,6 +101,13 @@ fn draw(
             vec![draw_node(roster, random)?]
         }
         FaultKind::Partition | FaultKind::OneWay => draw_side(roster, random),
+        FaultKind::Clog | FaultKind::ClogOneWay | FaultKind::Corrupt => {
+            draw_two_registrars(roster, random)?
+        }
+        FaultKind::SameIdentifier => {
+            lasts = Some(random.between(timers.peer_heartbeat_cycle, longest));
+            draw_two_registrars(roster, random)?
+        }
         FaultKind::Cut => vec![draw_client(roster, random)?],
         FaultKind::Slow => {
             amount = random.between(Duration::ZERO, timers.keep_alive_timeout * 2);
@@ -113,7 +120,7 @@ fn draw(
         }
         FaultKind::Leave => vec![*random.pick(&roster.elements)?],
         FaultKind::Liar => vec![*random.pick(&roster.users)?],
-        FaultKind::Garbage | FaultKind::WrongRole | FaultKind::Flood => {
+        FaultKind::Garbage | FaultKind::WrongRole | FaultKind::Flood | FaultKind::FalsePeer => {
             vec![*random.pick(&roster.strangers)?]
         }
     };
@@ -141,6 +148,15 @@ fn draw_client(roster: &Roster, random: &mut Random) -> Option<NodeId> {
         &roster.elements
     };
     random.pick(clients).copied()
+}
+
+/// Two different registrars, in random order.
+fn draw_two_registrars(roster: &Roster, random: &mut Random) -> Option<Vec<NodeId>> {
+    let one = random.pick(&roster.registrars).copied()?;
+    let mut others = roster.registrars.clone();
+    others.retain(|other| *other != one);
+    let other = random.pick(&others).copied()?;
+    Some(vec![one, other])
 }
 
 /// One side of a partition: each node with equal chance, or one registrar alone.

@@ -5,19 +5,72 @@
 
 use crate::node::{FOREVER, NodeId};
 use crate::octets::OctetsId;
-use rserpool_core::{RegistrarAddress, Timestamp};
+use rserpool_core::{PeerAddress, RegistrarAddress, Timestamp, Transport};
+use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
-/// One end of an association: that of the client (even) or that of the registrar (odd).
+/// What is spoken over an association or a multicast channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Protocol {
+    Asap,
+    Enrp,
+}
+
+/// Whom somebody wants an association with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    /// A client wants a registrar.
+    Registrar(RegistrarAddress),
+    /// A registrar wants another one.
+    Peer(RegistrarAddress),
+    /// A registrar wants a pool element that it takes over (RFC 5353 §3.5.2).
+    PoolElement(PeerAddress),
+}
+
+impl Target {
+    pub(crate) fn protocol(&self) -> Protocol {
+        match self {
+            Self::Registrar(_) | Self::PoolElement(_) => Protocol::Asap,
+            Self::Peer(_) => Protocol::Enrp,
+        }
+    }
+
+    pub(crate) fn addresses(&self) -> &[IpAddr] {
+        match self {
+            Self::Registrar(address) | Self::Peer(address) => &address.addresses,
+            Self::PoolElement(address) => &address.addresses,
+        }
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        match self {
+            Self::Registrar(address) | Self::Peer(address) => address.transport,
+            Self::PoolElement(address) => address.transport,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registrar(address) => address.fmt(f),
+            Self::Peer(address) => write!(f, "peer {address}"),
+            Self::PoolElement(address) => write!(f, "pool element {address}"),
+        }
+    }
+}
+
+/// One end of an association: that of who began it (even) or that of who accepted it (odd).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct EndId(pub(crate) u32);
 
 impl EndId {
-    pub(crate) fn of_client(association: u32) -> Self {
+    pub(crate) fn of_initiator(association: u32) -> Self {
         Self(association * 2)
     }
 
-    pub(crate) fn of_registrar(association: u32) -> Self {
+    pub(crate) fn of_acceptor(association: u32) -> Self {
         Self(association * 2 + 1)
     }
 
@@ -25,7 +78,7 @@ impl EndId {
         self.0 / 2
     }
 
-    pub(crate) fn is_of_client(self) -> bool {
+    pub(crate) fn is_of_initiator(self) -> bool {
         self.0.is_multiple_of(2)
     }
 
@@ -41,13 +94,15 @@ impl EndId {
 /// An association, from the attempt to set it up until both ends are gone.
 #[derive(Debug)]
 pub(crate) struct Association {
-    /// The client's end and the registrar's.
+    /// The end of who began it, and of who accepted it.
     pub(crate) ends: [End; 2],
-    /// How the client reaches the registrar.
-    pub(crate) address: RegistrarAddress,
+    /// Whom the one wanted.
+    pub(crate) target: Target,
     pub(crate) delay: Duration,
     /// A slow link adds this.
     pub(crate) slow: Duration,
+    /// When it came up.
+    pub(crate) up_at: Timestamp,
     /// When the attempt to set it up is given up.
     pub(crate) give_up_at: Timestamp,
     /// Nothing arrives any more; the ends will notice.
@@ -85,17 +140,18 @@ pub(crate) enum EndState {
 
 impl Association {
     pub(crate) fn new(
-        client: NodeId,
-        registrar: NodeId,
-        address: RegistrarAddress,
+        initiator: NodeId,
+        acceptor: NodeId,
+        target: Target,
         delay: Duration,
         give_up_at: Timestamp,
     ) -> Self {
         Self {
-            ends: [End::new(client), End::new(registrar)],
-            address,
+            ends: [End::new(initiator), End::new(acceptor)],
+            target,
             delay,
             slow: Duration::ZERO,
+            up_at: Timestamp::ZERO,
             give_up_at,
             broken: false,
             troubles: 0,

@@ -3,9 +3,11 @@
 //! Must not know what is said.
 
 mod association;
+mod datagram;
 mod partition;
 
-pub(crate) use association::{Association, EndId, EndState};
+pub(crate) use association::{Association, EndId, EndState, Protocol, Target};
+pub(crate) use datagram::{ChannelMessage, Datagram, DatagramId, Datagrams};
 pub(crate) use partition::{Partition, is_blocked};
 
 use std::time::Duration;

@@ -12,6 +12,8 @@ pub(crate) struct Partition {
     /// Which fault of the plan it is.
     pub(crate) fault: u32,
     pub(crate) side: BTreeSet<NodeId>,
+    /// Whom they cannot reach; `None`: everybody else.
+    pub(crate) others: Option<NodeId>,
     /// The others still reach them.
     pub(crate) one_way: bool,
     /// The ends to which it keeps messages from getting.
@@ -20,8 +22,12 @@ pub(crate) struct Partition {
 
 impl Partition {
     pub(crate) fn blocks(&self, from: NodeId, to: NodeId) -> bool {
-        let (from, to) = (self.side.contains(&from), self.side.contains(&to));
-        from != to && (from || !self.one_way)
+        let is_meant = |node| self.others.is_none_or(|other| other == node);
+        match (self.side.contains(&from), self.side.contains(&to)) {
+            (true, false) => is_meant(to),
+            (false, true) => is_meant(from) && !self.one_way,
+            (true, true) | (false, false) => false,
+        }
     }
 }
 
@@ -38,10 +44,11 @@ mod tests {
 
     #[test]
     fn one_way_blocks_only_those_inside() {
-        let [inside, outside] = [NodeId(1), NodeId(2)];
+        let [inside, outside, third] = [NodeId(1), NodeId(2), NodeId(3)];
         let mut partition = Partition {
             fault: 0,
             side: [inside].into(),
+            others: None,
             one_way: true,
             blocked: Vec::new(),
         };
@@ -50,6 +57,9 @@ mod tests {
         partition.one_way = false;
         assert!(partition.blocks(outside, inside));
         assert!(!partition.blocks(outside, outside));
-        assert!(is_blocked(&[partition], inside, outside));
+        partition.others = Some(third);
+        assert!(!partition.blocks(outside, inside));
+        assert!(partition.blocks(third, inside));
+        assert!(is_blocked(&[partition], inside, third));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{News, World};
 use crate::fault::FaultKind;
-use crate::network::{EndId, EndState};
+use crate::network::{ChannelMessage, EndId, EndState, Protocol, Target};
 use crate::node::{Actor, NodeId, Status};
 use crate::schedule::Occurrence;
 use rserpool_core::pool_user::Command;
@@ -213,13 +213,13 @@ impl World {
         };
         match news {
             News::Up { end } => {
-                stranger.attempts -= 1;
+                stranger.attempts -= u32::from(end.is_of_initiator());
                 stranger.ends.push(*end);
             }
             News::ConnectFailed { .. } => stranger.attempts -= 1,
             News::Lost { end } => stranger.ends.retain(|own| own != end),
             News::SendFailed { .. }
-            | News::Announced { .. }
+            | News::Heard { .. }
             | News::Shutdown
             | News::ElementCommand(_)
             | News::UserCommand(_) => {}
@@ -231,21 +231,34 @@ impl World {
             return;
         };
         let kinds: Vec<FaultKind> = stranger.doing.iter().copied().collect();
-        let ends = stranger.ends.clone();
+        let mut ends = stranger.ends.clone();
         let Some(kind) = self.random.pick(&kinds).copied() else {
             return;
         };
+        let is_enrp =
+            kind == FaultKind::FalsePeer || kind == FaultKind::Garbage && self.random.percent(30);
+        let protocol = if is_enrp {
+            Protocol::Enrp
+        } else {
+            Protocol::Asap
+        };
+        ends.retain(|end| {
+            let association = &self.associations[end.association() as usize];
+            association.target.protocol() == protocol
+        });
         let Some(end) = self.random.pick(&ends).copied() else {
-            return self.connect_stranger(node);
+            return self.connect_stranger(node, protocol);
         };
         if ends.len() < STRANGER_ASSOCIATIONS_MAX && self.random.percent(20) {
-            return self.connect_stranger(node);
+            return self.connect_stranger(node, protocol);
         }
         if self.associations[end.association() as usize].ends[end.side()].state != EndState::Up {
             return;
         }
         if kind == FaultKind::Garbage {
             self.send_garbage(node, end);
+        } else if kind == FaultKind::FalsePeer {
+            self.speak_enrp(node, end);
         } else if kind == FaultKind::Flood {
             self.flood(node, end);
         } else {
@@ -254,7 +267,10 @@ impl World {
         }
     }
 
-    fn connect_stranger(&mut self, node: NodeId) {
+    fn connect_stranger(&mut self, node: NodeId, protocol: Protocol) {
+        if protocol == Protocol::Enrp {
+            return self.connect_false_peer(node);
+        }
         let by_tcp = self.random.percent(20);
         let Some(registrar) = self.random.pick(&self.roster.registrars).copied() else {
             return;
@@ -271,7 +287,7 @@ impl World {
         } else {
             Transport::Sctp
         };
-        self.connect(node, address);
+        self.connect(node, Target::Registrar(address));
     }
 
     /// Octets that are no message, or one with some octets changed, cut off or added.
@@ -306,7 +322,7 @@ impl World {
         }
         if self.random.percent(20) {
             let message = self.strange_announce();
-            self.multicast(node, &message);
+            self.multicast(node, ChannelMessage::Asap(message));
         }
     }
 

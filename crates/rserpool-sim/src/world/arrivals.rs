@@ -3,13 +3,14 @@
 
 use super::{News, World};
 use crate::check::Rule;
-use crate::network::{EndId, EndState, is_blocked};
+use crate::network::{ChannelMessage, Datagram, DatagramId, EndId, EndState, Protocol, is_blocked};
 use crate::node::{Actor, NodeId, Status, addresses};
 use crate::octets::OctetsId;
 use crate::schedule::Occurrence;
-use crate::transcript::Mark;
-use rserpool_core::ASAP_PORT;
-use rserpool_wire::asap::Message;
+use crate::transcript::{Mark, Transcript};
+use rserpool_core::{ASAP_PORT, ENRP_PORT};
+use rserpool_wire::{Undecodable, asap, enrp};
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -21,7 +22,13 @@ const CODEC_CHECKED: u64 = 16;
 
 impl World {
     /// A message leaves this end.
-    pub(super) fn send(&mut self, from: EndId, message: &Message) {
+    pub(super) fn send(&mut self, from: EndId, message: &asap::Message) {
+        let octets = self.octets.store(|buffer| message.encode_into(buffer));
+        self.send_octets(from, octets);
+    }
+
+    /// An ENRP message leaves this end.
+    pub(super) fn send_enrp(&mut self, from: EndId, message: &enrp::Message) {
         let octets = self.octets.store(|buffer| message.encode_into(buffer));
         self.send_octets(from, octets);
     }
@@ -75,122 +82,171 @@ impl World {
         let read = self.octets.octets(octets);
         self.transcript.digest_octets(self.now, node, read);
         self.statistics.octets += u64::try_from(read.len()).unwrap_or(u64::MAX);
-        let message = Message::decode(read);
-        let sender = self.node_of(end.other());
-        let is_own = !matches!(self.nodes[sender.index()].actor, Actor::Stranger(_));
-        let is_checked = self.is_small || self.statistics.messages.is_multiple_of(CODEC_CHECKED);
-        if is_own && is_checked {
-            self.check_codec(node, octets, message.as_ref().ok().map(|m| &m.message));
-        }
-        if self.transcript.is_kept() {
-            let (from, to) = (self.roster.name(sender), self.roster.name(node));
-            let marks = [(sender, Mark::Sends), (node, Mark::Receives)];
-            match &message {
-                Ok(decoded) => {
-                    let text = format_args!("{from} -> {to} {}", decoded.message);
-                    self.transcript.line(self.now, &marks, text);
+        match self.associations[end.association() as usize]
+            .target
+            .protocol()
+        {
+            Protocol::Asap => {
+                let message = asap::Message::decode(read);
+                let known = message.as_ref().map(|decoded| &decoded.message);
+                self.check_codec(end, octets, known.ok(), asap::Message::encode_into);
+                self.received_line(end, known);
+                self.octets.release(octets);
+                if let Ok(decoded) = &message {
+                    self.check_arrival(end, &decoded.message);
                 }
-                Err(error) => {
-                    let text = format_args!("{from} -> {to} no message: {error}");
-                    self.transcript.line(self.now, &marks, text);
-                }
+                self.tell_received(node, end, message);
+                self.check_answered_at_once(node);
+            }
+            Protocol::Enrp => {
+                let message = enrp::Message::decode(read);
+                let known = message.as_ref().map(|decoded| &decoded.message);
+                self.check_codec(end, octets, known.ok(), enrp::Message::encode_into);
+                self.received_line(end, known);
+                self.octets.release(octets);
+                self.tell_enrp_received(node, end, message);
             }
         }
-        self.octets.release(octets);
-        if let Ok(decoded) = &message {
-            self.check_arrival(end, &decoded.message);
+    }
+
+    fn received_line<M: fmt::Display>(&mut self, end: EndId, message: Result<&M, &Undecodable>) {
+        if !self.transcript.is_kept() {
+            return;
         }
-        self.tell_received(node, end, message);
-        self.check_answered_at_once(node);
+        let [sender, node] = [end.other(), end].map(|end| self.node_of(end));
+        let [from, to] = [sender, node].map(|node| self.roster.name(node));
+        let marks = [(sender, Mark::Sends), (node, Mark::Receives)];
+        match message {
+            Ok(message) => {
+                let text = format_args!("{from} -> {to} {message}");
+                self.transcript.line(self.now, &marks, text);
+            }
+            Err(error) => {
+                let text = format_args!("{from} -> {to} no message: {error}");
+                self.transcript.line(self.now, &marks, text);
+            }
+        }
     }
 
     /// What a machine of ours sent is read as the same message, and completely.
-    fn check_codec(&mut self, node: NodeId, octets: OctetsId, message: Option<&Message>) {
+    fn check_codec<M: fmt::Debug>(
+        &mut self,
+        end: EndId,
+        octets: OctetsId,
+        message: Option<&M>,
+        encode_into: impl FnOnce(&M, &mut Vec<u8>),
+    ) {
+        if !self.is_small && !self.statistics.messages.is_multiple_of(CODEC_CHECKED) {
+            return;
+        }
+        let sender = self.node_of(end.other());
+        if matches!(self.nodes[sender.index()].actor, Actor::Stranger(_)) {
+            return;
+        }
         self.scratch.clear();
         if let Some(message) = message {
-            message.encode_into(&mut self.scratch);
+            encode_into(message, &mut self.scratch);
         }
         if self.scratch != self.octets.octets(octets) {
             let octets = self.octets.octets(octets).to_vec();
-            self.violate(
-                Rule::Codec,
-                node,
-                format_args!("{octets:02x?} is read as {message:?}"),
-            );
+            let text = format_args!("{octets:02x?} is read as {message:?}");
+            self.violate(Rule::Codec, self.node_of(end), text);
         }
     }
 
     /// A datagram leaves for everybody who listens.
-    pub(super) fn multicast(&mut self, from: NodeId, message: &Message) {
+    pub(super) fn multicast(&mut self, from: NodeId, message: ChannelMessage) {
         if !self.scenario.multicast {
             return;
         }
-        let disturbed = self.announces_disturbed > 0;
-        let encoded = message.encode();
-        let listeners = self.roster.len() - self.roster.strangers.len();
+        let octets = message.encode();
+        let decoded = message.decode(&octets);
+        let Some(message) = decoded.filter(|decoded| decoded.encode() == octets) else {
+            let text = format_args!("multicasts {message:?} as {octets:02x?}");
+            return self.violate(Rule::Codec, from, text);
+        };
+        let listeners = match &message {
+            ChannelMessage::Asap(_) => self.roster.len() - self.roster.strangers.len(),
+            ChannelMessage::Enrp(_) => self.roster.registrars.len(),
+        };
+        let datagram = self.datagrams.add(Datagram {
+            from,
+            message,
+            digest: Transcript::digest_of(&octets),
+        });
         for number in 0..u32::try_from(listeners).unwrap_or(u32::MAX) {
             let to = NodeId(number);
             let is_running = self.nodes[to.index()].status == Status::Running;
-            if to == from || !is_running || is_blocked(&self.partitions, from, to) {
-                continue;
-            }
-            let loss = if disturbed {
-                60
-            } else {
-                self.profile.loss_percent
-            };
-            let copies = match self.random.below(100) {
-                lot if lot < loss => 0,
-                lot if disturbed && lot >= 80 => 2,
-                _ => 1,
-            };
-            for _ in 0..copies {
-                self.send_datagram(from, to, &encoded, disturbed);
+            if to != from && is_running && !is_blocked(&self.partitions, from, to) {
+                self.send_copies(to, datagram);
             }
         }
+        self.datagrams.release(datagram);
     }
 
-    fn send_datagram(&mut self, from: NodeId, to: NodeId, encoded: &[u8], disturbed: bool) {
+    /// A datagram may be lost or doubled, and each copy takes its own time.
+    fn send_copies(&mut self, to: NodeId, datagram: DatagramId) {
+        let disturbed = self.announces_disturbed > 0;
+        let loss = if disturbed {
+            60
+        } else {
+            self.profile.loss_percent
+        };
+        let copies = match self.random.below(100) {
+            lot if lot < loss => 0,
+            lot if disturbed && lot >= 80 => 2,
+            _ => 1,
+        };
         let (near, far) = self.profile.delay;
         let far = if disturbed { far * 200 } else { far };
-        let at = self.now + self.random.between(near, far);
-        let octets = self
-            .octets
-            .store(|buffer| buffer.extend_from_slice(encoded));
-        self.statistics.datagrams += 1;
-        self.schedule
-            .add(at, Occurrence::Datagram { to, from, octets });
-    }
-
-    pub(super) fn on_datagram(&mut self, to: NodeId, from: NodeId, octets: OctetsId) {
-        match self.nodes[to.index()].status {
-            Status::Running => self.deliver_datagram(to, from, octets),
-            Status::Hung | Status::Paused => {
-                let occurrence = Occurrence::Datagram { to, from, octets };
-                self.nodes[to.index()].inbox.push_back(occurrence);
-            }
-            Status::Down | Status::Gone => self.octets.release(octets),
+        for _ in 0..copies {
+            let at = self.now + self.random.between(near, far);
+            self.statistics.datagrams += 1;
+            self.datagrams.claim(datagram);
+            self.schedule.add(at, Occurrence::Datagram { to, datagram });
         }
     }
 
-    pub(super) fn deliver_datagram(&mut self, to: NodeId, from: NodeId, octets: OctetsId) {
-        let read = self.octets.octets(octets);
-        self.transcript.digest_octets(self.now, to, read);
-        let message = Message::decode(read);
-        self.octets.release(octets);
-        let Ok(decoded) = message else {
+    pub(super) fn on_datagram(&mut self, to: NodeId, datagram: DatagramId) {
+        match self.nodes[to.index()].status {
+            Status::Running => self.deliver_datagram(to, datagram),
+            Status::Hung | Status::Paused => {
+                let occurrence = Occurrence::Datagram { to, datagram };
+                self.nodes[to.index()].inbox.push_back(occurrence);
+            }
+            Status::Down | Status::Gone => self.datagrams.release(datagram),
+        }
+    }
+
+    pub(super) fn deliver_datagram(&mut self, to: NodeId, id: DatagramId) {
+        let datagram = self.datagrams.get(id).cloned();
+        self.datagrams.release(id);
+        let Some(datagram) = datagram else {
             return;
         };
-        let message = decoded.message;
+        let Datagram {
+            from,
+            message,
+            digest,
+        } = datagram;
+        self.transcript.digest_number(digest ^ u64::from(to.0));
         if self.transcript.is_kept() {
             let names = [from, to].map(|node| self.roster.name(node));
+            let said: &dyn fmt::Display = match &message {
+                ChannelMessage::Asap(message) => message,
+                ChannelMessage::Enrp(message) => message,
+            };
             self.transcript.line(
                 self.now,
                 &[(from, Mark::Sends), (to, Mark::Receives)],
-                format_args!("{} => {} {message}", names[0], names[1]),
+                format_args!("{} => {} {said}", names[0], names[1]),
             );
         }
-        let from = SocketAddr::new(addresses(from)[0], ASAP_PORT);
-        self.tell(to, News::Announced { from, message });
+        let port = match &message {
+            ChannelMessage::Asap(_) => ASAP_PORT,
+            ChannelMessage::Enrp(_) => ENRP_PORT,
+        };
+        let from = SocketAddr::new(addresses(from)[0], port);
+        self.tell(to, News::Heard { from, message });
     }
 }

@@ -1,11 +1,11 @@
 //! Associations: set-up, loss, and trouble, which is what may become loss.
 
 use super::{News, World};
-use crate::network::{Association, EndId, EndState, is_blocked};
-use crate::node::{NodeId, Status, node_at};
+use crate::network::{Association, EndId, EndState, Protocol, Target, is_blocked};
+use crate::node::{Actor, NodeId, Status, node_at};
 use crate::schedule::Occurrence;
 use crate::transcript::Mark;
-use rserpool_core::RegistrarAddress;
+use rserpool_wire::asap;
 use std::time::Duration;
 
 /// What a node that asked to connect does when it hears nothing: it asks again, later each time.
@@ -16,10 +16,10 @@ const RETRY_LAST: Duration = Duration::from_millis(800);
 pub(super) const AFTERMATH: Duration = Duration::from_millis(400);
 
 impl World {
-    /// A client asks for an association.
-    pub(super) fn connect(&mut self, client: NodeId, address: RegistrarAddress) {
-        let registrar = address.addresses.first().copied().and_then(node_at);
-        let registrar = registrar.filter(|node| self.roster.is_registrar(*node));
+    /// A node asks for an association.
+    pub(super) fn connect(&mut self, initiator: NodeId, target: Target) {
+        let acceptor = target.addresses().first().copied().and_then(node_at);
+        let acceptor = acceptor.filter(|node| node.index() < self.nodes.len());
         let (near, far) = self.profile.delay;
         let delay = self.random.between(near, far);
         let (short, long) = self.profile.connect;
@@ -27,18 +27,18 @@ impl World {
         let association = u32::try_from(self.associations.len()).expect("associations fit 32 bits");
         // To nobody: nothing will ever answer.
         let mut new = Association::new(
-            client,
-            registrar.unwrap_or(client),
-            address,
+            initiator,
+            acceptor.unwrap_or(initiator),
+            target,
             delay,
             give_up_at,
         );
-        new.broken = registrar.is_none();
+        new.broken = acceptor.is_none();
         self.associations.push(new);
-        let end = EndId::of_client(association);
-        self.nodes[client.index()].ends.insert(end);
+        let end = EndId::of_initiator(association);
+        self.nodes[initiator.index()].ends.insert(end);
         self.statistics.connects += 1;
-        // A handshake of two round trips (RFC 9260 §5.1): the registrar is up after three ways.
+        // A handshake of two round trips (RFC 9260 §5.1): who accepts is up after three ways.
         let at = self.now + delay * 3;
         let attempt = 0;
         self.schedule.add(
@@ -50,21 +50,22 @@ impl World {
         );
     }
 
-    /// The request gets to the registrar.
+    /// The request gets to who is to accept it.
     pub(super) fn on_set_up(&mut self, association: u32, attempt: u32) {
         let asked = &self.associations[association as usize];
-        let [client, registrar] = [asked.ends[0].node, asked.ends[1].node];
+        let [initiator, acceptor] = [asked.ends[0].node, asked.ends[1].node];
         if asked.ends[0].state != EndState::Opening {
             return;
         }
         let blocked = asked.broken
-            || is_blocked(&self.partitions, client, registrar)
-            || is_blocked(&self.partitions, registrar, client)
-            || self.nodes[client.index()].status == Status::Paused;
+            || is_blocked(&self.partitions, initiator, acceptor)
+            || is_blocked(&self.partitions, acceptor, initiator)
+            || self.nodes[initiator.index()].status == Status::Paused;
         let back = self.now + asked.delay;
-        match self.nodes[registrar.index()].status {
-            Status::Running | Status::Hung if !blocked => self.accept(association),
-            Status::Down if !blocked => {
+        let accepts = self.accepts(acceptor, &asked.target);
+        match self.nodes[acceptor.index()].status {
+            Status::Running | Status::Hung if !blocked && accepts => self.accept(association),
+            Status::Running | Status::Hung | Status::Down if !blocked => {
                 self.schedule
                     .add(back, Occurrence::ConnectFailed { association });
             }
@@ -88,17 +89,33 @@ impl World {
         }
     }
 
+    /// Whether somebody listens there: for others, the host refuses.
+    fn accepts(&self, node: NodeId, target: &Target) -> bool {
+        match (&self.nodes[node.index()].actor, target) {
+            (Actor::Registrar(_), Target::Registrar(_) | Target::Peer(_))
+            | (Actor::Element(_), Target::PoolElement(_))
+            | (Actor::Stranger(_), Target::Peer(_)) => true,
+            (
+                Actor::Nobody
+                | Actor::Registrar(_)
+                | Actor::Element(_)
+                | Actor::User(..)
+                | Actor::Stranger(_),
+                _,
+            ) => false,
+        }
+    }
+
     fn accept(&mut self, index: u32) {
-        let registrar = EndId::of_registrar(index);
-        let client = EndId::of_client(index);
+        let [initiator, acceptor] = [EndId::of_initiator(index), EndId::of_acceptor(index)];
         let association = &mut self.associations[index as usize];
         let back = self.now + association.delay;
         association.ends[0].latest_arrival = back;
         association.ends[1].state = EndState::Up;
         let node = association.ends[1].node;
-        self.nodes[node.index()].ends.insert(registrar);
-        self.schedule.add(back, Occurrence::Up { end: client });
-        self.tell_up(registrar);
+        self.nodes[node.index()].ends.insert(acceptor);
+        self.schedule.add(back, Occurrence::Up { end: initiator });
+        self.tell_up(acceptor);
     }
 
     pub(super) fn on_up(&mut self, end: EndId) {
@@ -107,6 +124,7 @@ impl World {
             return;
         }
         association.ends[end.side()].state = EndState::Up;
+        association.up_at = self.now;
         let epoch = association.epoch;
         if association.ends[end.other().side()].state == EndState::Gone {
             let at = self.now + association.delay;
@@ -140,7 +158,7 @@ impl World {
     }
 
     pub(super) fn on_connect_failed(&mut self, association: u32) {
-        let end = EndId::of_client(association);
+        let end = EndId::of_initiator(association);
         let state = &mut self.associations[association as usize].ends[0].state;
         if *state != EndState::Opening {
             return;
@@ -149,21 +167,23 @@ impl World {
         let node = self.node_of(end);
         self.nodes[node.index()].ends.remove(&end);
         let name = self.roster.name(node);
-        let registrar = &self.associations[association as usize].address;
+        let target = &self.associations[association as usize].target;
         self.transcript.line(
             self.now,
             &[(node, Mark::Lost)],
-            format_args!("{name} cannot connect to {registrar}"),
+            format_args!("{name} cannot connect to {target}"),
         );
         self.tell_or_defer(node, Occurrence::ConnectFailed { association });
     }
 
-    /// A client does not want an association any more that is not up yet.
-    pub(super) fn stop_connecting(&mut self, client: NodeId, address: &RegistrarAddress) {
-        let ends = self.nodes[client.index()].ends.iter().copied();
+    /// A node does not want an association any more that is not up yet.
+    pub(super) fn stop_connecting(&mut self, initiator: NodeId, target: &Target) {
+        let ends = self.nodes[initiator.index()].ends.iter().copied();
         let opening = ends.filter(|end| {
             let association = &self.associations[end.association() as usize];
-            association.ends[0].state == EndState::Opening && association.address == *address
+            end.is_of_initiator()
+                && association.ends[0].state == EndState::Opening
+                && association.target == *target
         });
         for end in opening.collect::<Vec<_>>() {
             self.close(end);
@@ -180,7 +200,7 @@ impl World {
             self.octets.release(octets);
         }
         self.nodes[node.index()].ends.remove(&end);
-        self.checker.told_gone(end);
+        self.checker.told_gone(node, end);
         self.announce_loss(end);
     }
 
@@ -253,19 +273,17 @@ impl World {
         match occurrence {
             Occurrence::Up { end } => self.tell(node, News::Up { end }),
             Occurrence::ConnectFailed { association } => {
-                let registrar = self.associations[association as usize].address.clone();
-                self.tell(node, News::ConnectFailed { registrar });
+                let target = self.associations[association as usize].target.clone();
+                self.tell(node, News::ConnectFailed { target });
             }
             Occurrence::Lost { end } => {
                 self.tell_unsent(node, end);
-                self.checker.told_gone(end);
+                self.checker.told_gone(node, end);
                 self.tell(node, News::Lost { end });
                 self.check_lost_at_once(end);
             }
             Occurrence::Arrival { end, octets } => self.deliver(end, octets),
-            Occurrence::Datagram { to, from, octets } => {
-                self.deliver_datagram(to, from, octets);
-            }
+            Occurrence::Datagram { to, datagram } => self.deliver_datagram(to, datagram),
             Occurrence::Timer { node } => self.on_timer(node),
             Occurrence::SetUp { .. }
             | Occurrence::Silence { .. }
@@ -280,11 +298,13 @@ impl World {
     /// Messages that never got through come back, some of them.
     fn tell_unsent(&mut self, node: NodeId, end: EndId) {
         let association = &mut self.associations[end.association() as usize];
+        let is_asap = association.target.protocol() == Protocol::Asap;
         let mut unsent = std::mem::take(&mut association.ends[end.side()].unsent);
         unsent.append(&mut association.ends[end.other().side()].held);
         for octets in unsent {
             if self.random.percent(50) {
-                let message = rserpool_wire::asap::Message::decode(self.octets.octets(octets)).ok();
+                let octets = self.octets.octets(octets);
+                let message = asap::Message::decode(octets).ok().filter(|_| is_asap);
                 let message = message.map(|decoded| decoded.message);
                 let message = message.filter(|_| self.random.percent(70));
                 self.checker.on_send_failed(end);
@@ -306,8 +326,8 @@ impl World {
         let epoch = troubled.epoch;
         let (short, long) = self.profile.silence;
         for end in [
-            EndId::of_client(association),
-            EndId::of_registrar(association),
+            EndId::of_initiator(association),
+            EndId::of_acceptor(association),
         ] {
             if troubled.ends[end.side()].state == EndState::Up {
                 let at = self.now + self.random.between(short, long);
@@ -327,8 +347,8 @@ impl World {
         troubled.epoch += 1;
         troubled.update_disturbance(self.now, AFTERMATH);
         for end in [
-            EndId::of_client(association),
-            EndId::of_registrar(association),
+            EndId::of_initiator(association),
+            EndId::of_acceptor(association),
         ] {
             let [own, other] = [end, end.other()].map(|end| &troubled.ends[end.side()]);
             if own.state == EndState::Up && other.state == EndState::Gone {

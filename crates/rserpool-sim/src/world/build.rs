@@ -4,7 +4,7 @@ use super::World;
 use crate::check::Checker;
 use crate::clock::Clock;
 use crate::fault::{FaultKind, plan};
-use crate::network::Profile;
+use crate::network::{Datagrams, Profile};
 use crate::node::{Actor, Node, NodeId, Roster, addresses};
 use crate::octets::OctetsStore;
 use crate::random::Random;
@@ -12,7 +12,7 @@ use crate::schedule::{Occurrence, Schedule};
 use crate::stranger::Stranger;
 use crate::transcript::Transcript;
 use crate::user::UserActivity;
-use crate::{Scenario, Statistics};
+use crate::{Peering, Scenario, Statistics};
 use rserpool_core::{
     ASAP_PORT, Machine, PoolElement, PoolUser, Registrar, RegistrarAddress, Timestamp, Transport,
     pool_element, pool_user, registrar,
@@ -22,6 +22,7 @@ use rserpool_wire::parameter::{
     EncapsulationPorts, Policy, PolicyType, SctpTransport, TcpTransport, TransportUse,
 };
 use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Up to so many nodes everything is checked; in larger scopes some checks are samples.
@@ -35,7 +36,7 @@ const FLOODED_ELEMENTS_PER_ASSOCIATION: usize = 40;
 
 /// Room for strangers' pool elements, beside that for all pool elements twice: as they are, and
 /// as they were before they were restarted.
-const FLOODED_ELEMENTS: usize = 400;
+const FLOODED_ELEMENTS: usize = 800;
 
 impl World {
     /// A new world, in which everybody starts within the first keep-alive interval.
@@ -63,12 +64,15 @@ impl World {
             now: Timestamp::ZERO,
             schedule: Schedule::default(),
             octets: OctetsStore::default(),
+            datagrams: Datagrams::default(),
             nodes,
             associations: Vec::new(),
             partitions: Vec::new(),
             profile: Profile::LAN,
             faults,
             healing: false,
+            borrowed_ids: BTreeMap::new(),
+            latest_healing: Timestamp::ZERO,
             quiet: false,
             announces_disturbed: 0,
             checker: Checker::new(&roster),
@@ -129,9 +133,13 @@ impl World {
         // Another identifier after each restart (RFC 5353 §2.1).
         let number = u32::try_from(self.random.below(u64::from(u32::MAX) - 1)).unwrap_or(0) + 1;
         let id = RegistrarId::new(number).expect("a number above zero");
+        let id = self.borrowed_ids.get(&node).copied().unwrap_or(id);
         let mut config = registrar::Config::new(id);
         config.multicast = self.scenario.multicast;
         config.timers = self.timers.clone();
+        config.enrp_transport.addresses = addresses(node);
+        config.enrp_multicast = self.scenario.multicast && self.scenario.peering.has_multicast();
+        config.peers = self.peers_known(node);
         config.announce = vec![
             AnnouncedTransport::Sctp(SctpTransport {
                 port: ASAP_PORT,
@@ -191,6 +199,19 @@ impl World {
             registrars: self.registrars_known(false),
             timers: self.timers.clone(),
         }
+    }
+
+    /// The peers that a registrar is told of.
+    fn peers_known(&self, node: NodeId) -> Vec<RegistrarAddress> {
+        let mut registrars = self.roster.registrars.clone();
+        match self.scenario.peering {
+            Peering::All | Peering::AllAndMulticast => {}
+            Peering::First => registrars.truncate(1),
+            Peering::Multicast => registrars.clear(),
+        }
+        registrars.retain(|other| *other != node);
+        let addresses = registrars.iter().map(|other| self.enrp_address(*other));
+        addresses.collect()
     }
 
     fn registrars_known(&self, by_tcp: bool) -> Vec<RegistrarAddress> {

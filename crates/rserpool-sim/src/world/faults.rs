@@ -52,9 +52,10 @@ impl World {
         let first = fault.nodes.first().copied();
         let running = first.filter(|node| self.nodes[node.index()].status == Status::Running);
         match (fault.kind, running) {
-            (FaultKind::Partition | FaultKind::OneWay, _) => {
-                self.begin_partition(index, fault);
-            }
+            (
+                FaultKind::Partition | FaultKind::OneWay | FaultKind::Clog | FaultKind::ClogOneWay,
+                _,
+            ) => self.begin_partition(index, fault),
             (FaultKind::Announces, _) => self.announces_disturbed += 1,
             (FaultKind::Crash | FaultKind::Restart, Some(_)) => {
                 for node in &fault.nodes {
@@ -102,9 +103,19 @@ impl World {
                 self.tell(node, News::ElementCommand(Command::Deregister));
             }
             (FaultKind::Liar, Some(node)) => self.set_liar(node, true),
-            (kind @ (FaultKind::Garbage | FaultKind::WrongRole | FaultKind::Flood), Some(node)) => {
-                self.begin_mischief(node, kind);
+            (FaultKind::SameIdentifier, Some(node)) => {
+                return self.take_identifier(node, fault.nodes.get(1).copied());
             }
+            (FaultKind::Corrupt, Some(node)) => {
+                return self.corrupt(node, fault.nodes.get(1).copied());
+            }
+            (
+                kind @ (FaultKind::Garbage
+                | FaultKind::WrongRole
+                | FaultKind::Flood
+                | FaultKind::FalsePeer),
+                Some(node),
+            ) => self.begin_mischief(node, kind),
             (
                 FaultKind::Crash
                 | FaultKind::Restart
@@ -121,7 +132,10 @@ impl World {
                 | FaultKind::Liar
                 | FaultKind::Garbage
                 | FaultKind::WrongRole
-                | FaultKind::Flood,
+                | FaultKind::Flood
+                | FaultKind::SameIdentifier
+                | FaultKind::Corrupt
+                | FaultKind::FalsePeer,
                 None,
             ) => return false,
         }
@@ -132,7 +146,10 @@ impl World {
         let fault = self.faults[index as usize].fault.clone();
         let Fault { kind, nodes, .. } = fault;
         match kind {
-            FaultKind::Partition | FaultKind::OneWay => self.end_partition(index),
+            FaultKind::Partition | FaultKind::OneWay | FaultKind::Clog | FaultKind::ClogOneWay => {
+                self.end_partition(index)
+            }
+            FaultKind::SameIdentifier => self.take_own_identifier(nodes[0]),
             FaultKind::Announces => {
                 self.announces_disturbed = self.announces_disturbed.saturating_sub(1);
             }
@@ -148,12 +165,13 @@ impl World {
             | FaultKind::Liar
             | FaultKind::Garbage
             | FaultKind::WrongRole
-            | FaultKind::Flood => {
+            | FaultKind::Flood
+            | FaultKind::FalsePeer => {
                 for node in nodes {
                     self.heal_of(node, kind);
                 }
             }
-            FaultKind::ClockJump | FaultKind::Cut | FaultKind::Policy => {}
+            FaultKind::ClockJump | FaultKind::Cut | FaultKind::Policy | FaultKind::Corrupt => {}
         }
     }
 
@@ -177,9 +195,10 @@ impl World {
                 self.tell(node, News::ElementCommand(Command::Register));
             }
             (FaultKind::Liar, _) => self.set_liar(node, false),
-            (FaultKind::Garbage | FaultKind::WrongRole | FaultKind::Flood, _) => {
-                self.end_mischief(node, kind);
-            }
+            (
+                FaultKind::Garbage | FaultKind::WrongRole | FaultKind::Flood | FaultKind::FalsePeer,
+                _,
+            ) => self.end_mischief(node, kind),
             _ => {}
         }
     }
@@ -197,6 +216,7 @@ impl World {
     /// users that are gone stay away.
     pub fn stop_faults(&mut self) {
         self.healing = true;
+        self.note_healing();
         let text = format_args!("FAULTS STOP");
         self.transcript.line(self.now, &[], text);
         for fault in self.partitions.iter().map(|p| p.fault).collect::<Vec<_>>() {
@@ -216,9 +236,10 @@ impl World {
                 self.heal_of(node, kind);
             }
             if self.roster.is_registrar(node) {
+                self.take_own_identifier(node);
                 self.on_start(node);
             }
-            for kind in [FaultKind::Garbage, FaultKind::WrongRole, FaultKind::Flood] {
+            for kind in FaultKind::OF_STRANGERS {
                 self.end_mischief(node, kind);
             }
         }
@@ -229,23 +250,30 @@ impl World {
         let mut partition = Partition {
             fault: index,
             side: fault.nodes.iter().copied().collect(),
-            one_way: fault.kind == FaultKind::OneWay,
+            others: None,
+            one_way: matches!(fault.kind, FaultKind::OneWay | FaultKind::ClogOneWay),
             blocked: Vec::new(),
         };
+        if let (FaultKind::Clog | FaultKind::ClogOneWay, [one, other]) =
+            (fault.kind, fault.nodes.as_slice())
+        {
+            partition.side = [*one].into();
+            partition.others = Some(*other);
+        }
         for association in 0..u32::try_from(self.associations.len()).unwrap_or(u32::MAX) {
             let ends = [
-                EndId::of_client(association),
-                EndId::of_registrar(association),
+                EndId::of_initiator(association),
+                EndId::of_acceptor(association),
             ];
             let is_up = ends.iter().any(|end| self.state_of(*end) == EndState::Up);
-            let [client, registrar] = ends.map(|end| self.node_of(end));
+            let [initiator, acceptor] = ends.map(|end| self.node_of(end));
             if !is_up {
                 continue;
             }
-            if partition.blocks(client, registrar) {
+            if partition.blocks(initiator, acceptor) {
                 partition.blocked.push(ends[1]);
             }
-            if partition.blocks(registrar, client) {
+            if partition.blocks(acceptor, initiator) {
                 partition.blocked.push(ends[0]);
             }
         }
@@ -263,11 +291,39 @@ impl World {
             return;
         };
         let partition = self.partitions.remove(index);
+        self.note_healing();
         self.transcript
             .line(self.now, &[], format_args!("a partition is healed"));
         for end in partition.blocked {
             self.unblock(end);
             self.end_trouble(end.association());
+        }
+    }
+
+    /// A registrar starts again with the identifier of another one.
+    fn take_identifier(&mut self, node: NodeId, other: Option<NodeId>) -> bool {
+        let Some(id) = other.and_then(|other| self.checker.registrar_id(other)) else {
+            return false;
+        };
+        if self.borrowed_ids.contains_key(&node) {
+            return false;
+        }
+        self.kill(node, Status::Down);
+        self.check_gone_in_time(node);
+        self.borrowed_ids.insert(node, id);
+        self.on_start(node);
+        self.nodes[node.index()].disturbed_until = FOREVER;
+        true
+    }
+
+    /// It starts again with an identifier of its own.
+    fn take_own_identifier(&mut self, node: NodeId) {
+        if self.borrowed_ids.remove(&node).is_none() {
+            return;
+        }
+        if self.nodes[node.index()].status == Status::Running {
+            self.kill(node, Status::Down);
+            self.on_start(node);
         }
     }
 

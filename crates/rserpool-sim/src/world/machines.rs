@@ -2,16 +2,16 @@
 
 use super::World;
 use crate::check::Rule;
-use crate::network::{EndId, EndState};
+use crate::network::{Association, ChannelMessage, EndId, EndState, Target};
 use crate::node::{Actor, NodeId, Status, addresses, association_id, end_of};
 use crate::schedule::Occurrence;
 use crate::transcript::Mark;
 use rserpool_core::{
-    ASAP_PORT, AssociationId, ClientOutput, Machine, PeerAddress, RegistrarAddress, pool_element,
-    pool_user, registrar,
+    ASAP_PORT, AssociationId, ClientOutput, ENRP_PORT, Machine, PeerAddress, RegistrarAddress,
+    Transport, pool_element, pool_user, registrar,
 };
 use rserpool_wire::asap::Message;
-use rserpool_wire::{Decoded, Undecodable};
+use rserpool_wire::{Decoded, Undecodable, enrp};
 use std::net::SocketAddr;
 
 /// More outputs of one call are a violation: 256 timers and 256 updates a call, a few outputs
@@ -21,6 +21,9 @@ const OUTPUTS_MAX: usize = 4_096 + 256;
 /// More timeouts at one time are a violation: work in portions comes to an end.
 const TIMEOUTS_AT_ONCE_MAX: u32 = 2_000;
 
+/// The SCTP port from which clients speak.
+const CLIENT_PORT: u16 = ASAP_PORT + 1;
+
 /// What a machine is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum News {
@@ -28,7 +31,7 @@ pub(crate) enum News {
         end: EndId,
     },
     ConnectFailed {
-        registrar: RegistrarAddress,
+        target: Target,
     },
     Lost {
         end: EndId,
@@ -37,9 +40,9 @@ pub(crate) enum News {
         end: EndId,
         message: Option<Message>,
     },
-    Announced {
+    Heard {
         from: SocketAddr,
-        message: Message,
+        message: ChannelMessage,
     },
     Shutdown,
     ElementCommand(pool_element::Command),
@@ -49,10 +52,17 @@ pub(crate) enum News {
 /// What a machine wants done, whichever machine it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Action {
-    Send { to: AssociationId, message: Message },
-    Multicast(Message),
-    Connect(RegistrarAddress),
-    StopConnecting(RegistrarAddress),
+    Send {
+        to: AssociationId,
+        message: Message,
+    },
+    SendEnrp {
+        to: AssociationId,
+        message: enrp::Message,
+    },
+    Multicast(ChannelMessage),
+    Connect(Target),
+    StopConnecting(Target),
     Close(AssociationId),
     RegistrarEvent(registrar::Event),
     ElementEvent(pool_element::Event),
@@ -75,7 +85,7 @@ impl World {
             News::Up { .. }
             | News::ConnectFailed { .. }
             | News::Lost { .. }
-            | News::Announced { .. }
+            | News::Heard { .. }
             | News::Shutdown => {}
         }
         let own = &mut self.nodes[node.index()];
@@ -129,6 +139,27 @@ impl World {
         self.settle(node);
     }
 
+    /// An ENRP message is read: only registrars, and strangers, have associations for it.
+    pub(super) fn tell_enrp_received(
+        &mut self,
+        node: NodeId,
+        end: EndId,
+        message: Result<Decoded<enrp::Message>, Undecodable>,
+    ) {
+        let own = &mut self.nodes[node.index()];
+        let now = own.clock.local(self.now);
+        own.timeouts_at_once = 0;
+        let from = association_id(end);
+        match &mut own.actor {
+            Actor::Registrar(registrar) => {
+                registrar.handle_input(now, registrar::Input::EnrpReceived { from, message });
+            }
+            Actor::Stranger(_) => return self.overhear(node, end, message),
+            Actor::Element(_) | Actor::User(..) | Actor::Nobody => return,
+        }
+        self.settle(node);
+    }
+
     /// Does what the node's machine wants, and plans its next call.
     pub(super) fn settle(&mut self, node: NodeId) {
         let mut outputs = 0;
@@ -163,21 +194,26 @@ impl World {
             Action::Send { to, message } => {
                 if let Some(end) = self.own_end(node, to, "send over") {
                     self.check_sent(end, &message);
-                    if self.associations[end.association() as usize].ends[end.side()].state
-                        == EndState::Up
-                    {
+                    if self.is_up(end) {
                         self.send(end, &message);
                     }
                 }
             }
-            Action::Multicast(message) => self.multicast(node, &message),
-            Action::Connect(registrar) => {
-                self.tell_line(node, format_args!("connects to {registrar}"));
-                self.connect(node, registrar);
+            Action::SendEnrp { to, message } => {
+                if let Some(end) = self.own_end(node, to, "send over") {
+                    if self.is_up(end) {
+                        self.send_enrp(end, &message);
+                    }
+                }
             }
-            Action::StopConnecting(registrar) => {
-                self.tell_line(node, format_args!("stops connecting to {registrar}"));
-                self.stop_connecting(node, &registrar);
+            Action::Multicast(message) => self.multicast(node, message),
+            Action::Connect(target) => {
+                self.tell_line(node, format_args!("connects to {target}"));
+                self.connect(node, target);
+            }
+            Action::StopConnecting(target) => {
+                self.tell_line(node, format_args!("stops connecting to {target}"));
+                self.stop_connecting(node, &target);
             }
             Action::Close(association) => {
                 if let Some(end) = self.own_end(node, association, "close") {
@@ -201,6 +237,10 @@ impl World {
                 self.check_user_event(node, event);
             }
         }
+    }
+
+    fn is_up(&self, end: EndId) -> bool {
+        self.associations[end.association() as usize].ends[end.side()].state == EndState::Up
     }
 
     /// The end that a machine means, which must be its own and one that it does not know to be
@@ -282,24 +322,24 @@ impl World {
     }
 }
 
-fn registrar_input(
-    associations: &[crate::network::Association],
-    news: News,
-) -> Option<registrar::Input> {
+fn registrar_input(associations: &[Association], news: News) -> Option<registrar::Input> {
     Some(match news {
         News::Up { end } => {
-            let association = &associations[end.association() as usize];
-            let client = association.ends[end.other().side()].node;
-            registrar::Input::AssociationUp {
-                association: association_id(end),
-                peer: PeerAddress {
-                    transport: association.address.transport,
-                    addresses: addresses(client),
-                    port: ASAP_PORT + 1,
-                    udp_port: None,
+            let known = &associations[end.association() as usize];
+            let peer = peer_address(known, end);
+            let association = association_id(end);
+            match remote(&known.target).filter(|_| end.is_of_initiator()) {
+                Some(to) => registrar::Input::Connected {
+                    association,
+                    to,
+                    peer,
                 },
+                None => registrar::Input::AssociationUp { association, peer },
             }
         }
+        News::ConnectFailed { target } => registrar::Input::ConnectFailed {
+            to: remote(&target)?,
+        },
         News::Lost { end } => registrar::Input::AssociationLost {
             association: association_id(end),
         },
@@ -307,22 +347,26 @@ fn registrar_input(
             association: association_id(end),
             message,
         },
-        News::Announced { from, message } => registrar::Input::Announced { from, message },
+        News::Heard {
+            from,
+            message: ChannelMessage::Asap(message),
+        } => registrar::Input::Announced { from, message },
+        News::Heard {
+            from,
+            message: ChannelMessage::Enrp(message),
+        } => registrar::Input::EnrpAnnounced { from, message },
         News::Shutdown => registrar::Input::Command(registrar::Command::Shutdown),
-        News::ConnectFailed { .. } | News::ElementCommand(_) | News::UserCommand(_) => return None,
+        News::ElementCommand(_) | News::UserCommand(_) => return None,
     })
 }
 
-fn element_input(
-    associations: &[crate::network::Association],
-    news: News,
-) -> Option<pool_element::Input> {
+fn element_input(associations: &[Association], news: News) -> Option<pool_element::Input> {
     Some(match news {
         News::Up { end } => {
             let association = &associations[end.association() as usize];
             pool_element::Input::AssociationUp {
                 association: association_id(end),
-                registrar: association.address.clone(),
+                registrar: registrar_of(association),
                 local: addresses(association.ends[end.side()].node),
             }
         }
@@ -332,21 +376,25 @@ fn element_input(
         News::SendFailed { end, .. } => pool_element::Input::SendFailed {
             association: association_id(end),
         },
-        News::Announced { from, message } => pool_element::Input::Announced { from, message },
-        News::ConnectFailed { registrar } => pool_element::Input::ConnectFailed { registrar },
+        News::Heard {
+            from,
+            message: ChannelMessage::Asap(message),
+        } => pool_element::Input::Announced { from, message },
+        News::ConnectFailed {
+            target: Target::Registrar(registrar),
+        } => pool_element::Input::ConnectFailed { registrar },
         News::ElementCommand(command) => pool_element::Input::Command(command),
-        News::Shutdown | News::UserCommand(_) => return None,
+        News::ConnectFailed { .. } | News::Heard { .. } | News::Shutdown | News::UserCommand(_) => {
+            return None;
+        }
     })
 }
 
-fn user_input(
-    associations: &[crate::network::Association],
-    news: News,
-) -> Option<pool_user::Input> {
+fn user_input(associations: &[Association], news: News) -> Option<pool_user::Input> {
     Some(match news {
         News::Up { end } => pool_user::Input::AssociationUp {
             association: association_id(end),
-            registrar: associations[end.association() as usize].address.clone(),
+            registrar: registrar_of(&associations[end.association() as usize]),
         },
         News::Lost { end } => pool_user::Input::AssociationLost {
             association: association_id(end),
@@ -354,11 +402,62 @@ fn user_input(
         News::SendFailed { end, .. } => pool_user::Input::SendFailed {
             association: association_id(end),
         },
-        News::Announced { from, message } => pool_user::Input::Announced { from, message },
-        News::ConnectFailed { registrar } => pool_user::Input::ConnectFailed { registrar },
+        News::Heard {
+            from,
+            message: ChannelMessage::Asap(message),
+        } => pool_user::Input::Announced { from, message },
+        News::ConnectFailed {
+            target: Target::Registrar(registrar),
+        } => pool_user::Input::ConnectFailed { registrar },
         News::UserCommand(command) => pool_user::Input::Command(command),
-        News::Shutdown | News::ElementCommand(_) => return None,
+        News::ConnectFailed { .. }
+        | News::Heard { .. }
+        | News::Shutdown
+        | News::ElementCommand(_) => return None,
     })
+}
+
+/// Whom a registrar asked for, in its own words.
+fn remote(target: &Target) -> Option<registrar::Remote> {
+    match target {
+        Target::Registrar(_) => None,
+        Target::Peer(address) => Some(registrar::Remote::Peer(address.clone())),
+        Target::PoolElement(address) => Some(registrar::Remote::PoolElement(address.clone())),
+    }
+}
+
+fn target(remote: registrar::Remote) -> Target {
+    match remote {
+        registrar::Remote::Peer(address) => Target::Peer(address),
+        registrar::Remote::PoolElement(address) => Target::PoolElement(address),
+    }
+}
+
+/// Who is at the other end of an association.
+fn peer_address(association: &Association, end: EndId) -> PeerAddress {
+    PeerAddress {
+        transport: association.target.transport(),
+        addresses: addresses(association.ends[end.other().side()].node),
+        port: match &association.target {
+            Target::Peer(_) => ENRP_PORT,
+            Target::Registrar(_) | Target::PoolElement(_) => CLIENT_PORT,
+        },
+        udp_port: None,
+    }
+}
+
+/// The registrar at the other end of a client's association: as it was asked for, or, if the
+/// registrar began it, where it speaks ASAP.
+fn registrar_of(association: &Association) -> RegistrarAddress {
+    match &association.target {
+        Target::Registrar(address) | Target::Peer(address) => address.clone(),
+        Target::PoolElement(_) => RegistrarAddress {
+            transport: Transport::Sctp,
+            addresses: addresses(association.ends[0].node),
+            port: ASAP_PORT,
+            udp_port: None,
+        },
+    }
 }
 
 impl From<registrar::Output> for Action {
@@ -371,7 +470,17 @@ impl From<registrar::Output> for Action {
             registrar::Output::Send {
                 to: registrar::Destination::Multicast,
                 message,
-            } => Self::Multicast(message),
+            } => Self::Multicast(ChannelMessage::Asap(message)),
+            registrar::Output::SendEnrp {
+                to: registrar::Destination::Association(to),
+                message,
+            } => Self::SendEnrp { to, message },
+            registrar::Output::SendEnrp {
+                to: registrar::Destination::Multicast,
+                message,
+            } => Self::Multicast(ChannelMessage::Enrp(message)),
+            registrar::Output::Connect { to } => Self::Connect(target(to)),
+            registrar::Output::StopConnecting { to } => Self::StopConnecting(target(to)),
             registrar::Output::Close { association, .. } => Self::Close(association),
             registrar::Output::Event(event) => Self::RegistrarEvent(event),
         }
@@ -381,8 +490,10 @@ impl From<registrar::Output> for Action {
 /// What a pool element or a pool user wants done.
 fn client_action<E>(output: ClientOutput<E>, event: impl FnOnce(E) -> Action) -> Action {
     match output {
-        ClientOutput::Connect { registrar } => Action::Connect(registrar),
-        ClientOutput::StopConnecting { registrar } => Action::StopConnecting(registrar),
+        ClientOutput::Connect { registrar } => Action::Connect(Target::Registrar(registrar)),
+        ClientOutput::StopConnecting { registrar } => {
+            Action::StopConnecting(Target::Registrar(registrar))
+        }
         ClientOutput::Send { to, message } => Action::Send { to, message },
         ClientOutput::Close { association } => Action::Close(association),
         ClientOutput::Event(told) => event(told),

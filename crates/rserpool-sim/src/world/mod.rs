@@ -8,6 +8,7 @@
 //! | `arrivals` | messages and datagrams on their way and at their end |
 //! | `machines` | inputs to machines, and what they want done |
 //! | `faults` | faults begin and end |
+//! | `forgery` | what is said in another registrar's name, or by who is none |
 //! | `activity` | what pool users and strangers do of their own accord |
 //!
 //! Must not know how a machine decides.
@@ -17,6 +18,7 @@ mod arrivals;
 mod associations;
 mod build;
 mod faults;
+mod forgery;
 mod machines;
 mod start;
 
@@ -24,7 +26,7 @@ pub(crate) use machines::News;
 
 use crate::check::{Checker, Violation};
 use crate::fault::{Fault, Planned};
-use crate::network::{Association, Partition, Profile};
+use crate::network::{Association, Datagrams, Partition, Profile};
 use crate::node::{Actor, Node, NodeId, Roster};
 use crate::octets::OctetsStore;
 use crate::random::Random;
@@ -32,6 +34,8 @@ use crate::schedule::{Occurrence, Schedule};
 use crate::transcript::Transcript;
 use crate::{Scenario, Statistics};
 use rserpool_core::{Machine, Timers, Timestamp, registrar};
+use rserpool_wire::RegistrarId;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A whole operational scope in virtual time.
@@ -43,6 +47,7 @@ pub struct World {
     pub(crate) now: Timestamp,
     pub(crate) schedule: Schedule,
     pub(crate) octets: OctetsStore,
+    pub(crate) datagrams: Datagrams,
     pub(crate) random: Random,
     pub(crate) roster: Roster,
     pub(crate) nodes: Vec<Node>,
@@ -52,6 +57,10 @@ pub struct World {
     pub(crate) faults: Vec<Planned>,
     /// Faults have stopped.
     pub(crate) healing: bool,
+    /// When the latest partition, or whatever else was in the way, ended.
+    pub(crate) latest_healing: Timestamp,
+    /// Registrars that run with the identifier of another one.
+    pub(crate) borrowed_ids: BTreeMap<NodeId, RegistrarId>,
     /// Pool users do nothing of their own accord any more.
     pub(crate) quiet: bool,
     /// Faults of announces that go on.
@@ -162,7 +171,7 @@ impl World {
     fn happen(&mut self, occurrence: Occurrence) {
         match occurrence {
             Occurrence::Arrival { end, octets } => self.on_arrival(end, octets),
-            Occurrence::Datagram { to, from, octets } => self.on_datagram(to, from, octets),
+            Occurrence::Datagram { to, datagram } => self.on_datagram(to, datagram),
             Occurrence::Timer { node } => self.on_timer(node),
             Occurrence::SetUp {
                 association,

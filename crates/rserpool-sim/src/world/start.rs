@@ -69,7 +69,7 @@ impl World {
             for octets in own.held.drain(..).chain(own.unsent.drain(..)) {
                 self.octets.release(octets);
             }
-            self.checker.told_gone(end);
+            self.checker.told_gone(node, end);
             let latest_arrival = association.ends[end.other().side()].latest_arrival;
             if status == Status::Gone {
                 self.begin_trouble(end.association());
@@ -136,10 +136,10 @@ impl World {
 
     fn forget_inbox(&mut self, node: NodeId) {
         for occurrence in std::mem::take(&mut self.nodes[node.index()].inbox) {
-            if let Occurrence::Arrival { octets, .. } | Occurrence::Datagram { octets, .. } =
-                occurrence
-            {
+            if let Occurrence::Arrival { octets, .. } = occurrence {
                 self.octets.release(octets);
+            } else if let Occurrence::Datagram { datagram, .. } = occurrence {
+                self.datagrams.release(datagram);
             }
         }
     }
