@@ -6,7 +6,7 @@ use rserpool_wire::asap::AnnouncedTransport;
 use rserpool_wire::parameter::{EncapsulationPorts, ServerInformation};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::str::FromStr;
 
 /// The port registered for ASAP, over SCTP and over TCP (RFC 5352 §8.2).
@@ -21,6 +21,23 @@ pub const SCTP_UDP_PORT: u16 = 9899;
 /// An association of any transport, as the driver numbers them; a number is never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AssociationId(pub u64);
+
+/// An association's number in 8 octets, also if optional: there is one for each pool element.
+/// Drivers number associations from 0, so the very last number does not come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CompactAssociationId(NonZeroU64);
+
+impl From<AssociationId> for CompactAssociationId {
+    fn from(id: AssociationId) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(id.0))
+    }
+}
+
+impl From<CompactAssociationId> for AssociationId {
+    fn from(compact: CompactAssociationId) -> Self {
+        Self(compact.0.get() - 1)
+    }
+}
 
 impl fmt::Display for AssociationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,3 +2,14 @@
 //! registrar as their home.
 //!
 //! Must not know why they were taken over.
+
+use super::Registrar;
+use crate::AssociationId;
+use rserpool_handlespace::ElementKey;
+
+impl Registrar {
+    /// A pool element that was taken over has accepted this registrar as its home.
+    pub(super) fn on_adoption_acknowledged(&mut self, key: ElementKey, association: AssociationId) {
+        self.adopt(key, association);
+    }
+}

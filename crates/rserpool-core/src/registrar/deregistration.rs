@@ -20,7 +20,7 @@ impl Registrar {
         let known = self.handlespace.find(pool_handle, *pool_element);
         let owner = known
             .and_then(|key| self.handlespace.element(key))
-            .map(|element| element.data.association);
+            .and_then(|element| element.data.association());
         let error = match known {
             // "If the ENRP server fails to find any record of the PE in its handlespace, it
             // SHOULD consider the de-registration granted and completed."
@@ -67,13 +67,15 @@ impl Registrar {
 
     /// Removes a pool element without being asked and tells it so, that it may come back.
     pub(super) fn remove_and_tell(&mut self, key: ElementKey, reason: RemovalReason) {
-        if let Some(removed) = self.remove(key, reason) {
+        if let Some(removed) = self.remove(key, reason)
+            && let Some(association) = removed.data.association()
+        {
             let response = DeregistrationResponse {
                 pool_handle: removed.pool_handle,
                 pool_element: removed.encoded.id(),
                 error: None,
             };
-            self.send(removed.data.association, response);
+            self.send(association, response);
         }
     }
 }

@@ -58,7 +58,7 @@ impl Registrar {
         let Some(element) = self.handlespace.element(key) else {
             return;
         };
-        if element.data.outstanding {
+        if element.data.outstanding || element.data.association().is_none() {
             return;
         }
         let spacing = self.config.timers.keep_alive_interval / SPACING;
@@ -76,12 +76,39 @@ impl Registrar {
         }
     }
 
+    /// This registrar has slept: who of its pool elements died meanwhile is found out soon, and
+    /// no peer is told of them before. Alone, it need not hurry.
+    pub(super) fn doubt_all_pool_elements(&mut self) {
+        if self.peers.by_id.is_empty() {
+            return;
+        }
+        let timers = &self.config.timers;
+        let spread = timers.keep_alive_interval / 2;
+        // The last one is asked, does not answer, and gets one more timeout.
+        self.tables_closed_until = self.now + spread + timers.keep_alive_timeout * 2;
+        let own: Vec<ElementKey> = self.handlespace.owned_by(self.config.id).collect();
+        for key in own {
+            let delay = duration_between(&mut self.rng, Duration::ZERO, spread);
+            let Some(element) = self.handlespace.element(key) else {
+                continue;
+            };
+            let timer = element.data.keep_alive_timer;
+            let due = self.timers.deadline(timer, Timer::KeepAlive(key));
+            let is_later = due.is_some_and(|due| due > self.now + delay);
+            if is_later && !element.data.outstanding {
+                self.start_keep_alive_timer(key, delay);
+            }
+        }
+    }
+
     /// Asks a pool element whether it is there, and starts to wait.
     fn send_keep_alive(&mut self, key: ElementKey) {
         let Some(element) = self.handlespace.element(key) else {
             return;
         };
-        let to = element.data.association;
+        let Some(to) = element.data.association() else {
+            return;
+        };
         let message = EndpointKeepAlive {
             registrar: self.config.id,
             // H is only set to take a pool element over.
@@ -103,15 +130,19 @@ impl Registrar {
         from: AssociationId,
         message: &EndpointKeepAliveAck,
     ) {
-        let awaited = self
+        let known = self
             .handlespace
-            .find(&message.pool_handle, message.pool_element)
-            .filter(|key| {
-                // Nobody answers for another.
-                self.handlespace.element(*key).is_some_and(|element| {
-                    element.data.association == from && element.data.outstanding
-                })
-            });
+            .find(&message.pool_handle, message.pool_element);
+        if let Some(key) = known.filter(|key| self.is_to_be_adopted(*key)) {
+            self.counters.keep_alive_acks += 1;
+            return self.on_adoption_acknowledged(key, from);
+        }
+        let awaited = known.filter(|key| {
+            // Nobody answers for another.
+            self.handlespace.element(*key).is_some_and(|element| {
+                element.data.association() == Some(from) && element.data.outstanding
+            })
+        });
         match awaited {
             Some(key) => {
                 self.counters.keep_alive_acks += 1;
@@ -133,7 +164,7 @@ impl Registrar {
             .and_then(|id| self.handlespace.find(&message.pool_handle, id));
         let owned = known.filter(|key| {
             let element = self.handlespace.element(*key);
-            element.is_some_and(|element| element.data.association == association)
+            element.is_some_and(|element| element.data.association() == Some(association))
         });
         if let Some(key) = owned {
             self.remove(key, RemovalReason::SendFailed);
@@ -148,10 +179,13 @@ impl Registrar {
             return;
         };
         state.heard_at = self.now.into();
-        state.reports = None;
+        let rare = state.rare.take();
         if std::mem::take(&mut state.outstanding) {
             let delay = around(&mut self.rng, self.config.timers.keep_alive_interval);
             self.start_keep_alive_timer(key, delay);
+        }
+        if let Some(rare) = rare {
+            self.rebut_claim(key, &rare);
         }
     }
 

@@ -14,6 +14,7 @@
 //! | `enrp_message` | RFC 5353: every ENRP message takes this way |
 //! | `initialization` | RFC 5353 §3.2.2: mentor, peer list |
 //! | `download` | §3.2.3, the registrar that starts |
+//! | `table_session` | §3.2.3, §3.6.3: request and response |
 //! | `handle_table` | §3.2.3, §3.6.3, the registrar that is asked |
 //! | `handle_update` | §3.3 |
 //! | `peer` | §3.4: the peer list |
@@ -56,6 +57,7 @@ mod resolution;
 mod resynchronization;
 mod snapshot;
 mod subscription;
+mod table_session;
 mod takeover;
 mod takeover_arbitration;
 mod unreachable;
@@ -68,17 +70,15 @@ pub use snapshot::{
 };
 
 use crate::timer_queue::TimerId;
-use crate::{
-    AssociationId, Machine, PeerAddress, RegistrarAddress, TimerQueue, Timestamp,
-};
+use crate::{AssociationId, Machine, PeerAddress, RegistrarAddress, TimerQueue, Timestamp};
 use announce::Announces;
 use association::Association;
 use handlespace_change::ElementState;
+use peer::Peers;
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64;
 use rserpool_handlespace::{ElementKey, Handlespace};
-use peer::Peers;
-use rserpool_wire::asap::Message;
+use rserpool_wire::asap::{HandleResolution, Message};
 use rserpool_wire::enrp;
 use rserpool_wire::{Decoded, RegistrarId, Undecodable};
 use std::collections::{BTreeMap, VecDeque};
@@ -251,6 +251,12 @@ pub struct Registrar {
     now: Timestamp,
     /// Until then nobody is removed for being silent: the registrar itself did not run.
     grace_until: Timestamp,
+    /// Until then no handle table is sent: whoever died meanwhile has not been missed yet.
+    tables_closed_until: Timestamp,
+    /// How many sessions have begun in which this registrar asks for a handle table.
+    table_session: u32,
+    /// Resolutions that wait until the handlespace has been downloaded.
+    deferred_resolutions: VecDeque<(AssociationId, HandleResolution)>,
     /// How many seconds this registrar did not run in all; registration lives stood still.
     slept: u32,
     shutting_down: bool,
@@ -265,6 +271,10 @@ enum Timer {
     RegistrationLife(ElementKey),
     T6ServerAnnounce,
     T7EnrpOutdate(RegistrarId),
+    /// A peer is asked for a part of its handle table.
+    TableResponse(RegistrarId),
+    /// A peer asks for parts of the handle table.
+    TableSession(RegistrarId),
 }
 
 impl Machine for Registrar {
@@ -286,6 +296,9 @@ impl Machine for Registrar {
             rng: Pcg64::seed_from_u64(seed),
             now,
             grace_until: Timestamp::ZERO,
+            tables_closed_until: Timestamp::ZERO,
+            table_session: 0,
+            deferred_resolutions: VecDeque::new(),
             slept: 0,
             shutting_down: false,
             outputs: VecDeque::new(),
@@ -332,6 +345,8 @@ impl Machine for Registrar {
                 Timer::RegistrationLife(key) => self.fire_registration_life(key, deadline),
                 Timer::T6ServerAnnounce => self.fire_server_announce(),
                 Timer::T7EnrpOutdate(registrar) => self.fire_enrp_outdate(registrar),
+                Timer::TableResponse(peer) => self.fire_table_response(peer),
+                Timer::TableSession(peer) => self.fire_table_session(peer),
             }
         }
         self.send_due_updates();
@@ -412,6 +427,7 @@ impl Registrar {
         if self.now >= self.grace_until + patience {
             self.grace_until = self.now + patience;
             self.emit(Event::Stalled { late });
+            self.doubt_all_pool_elements();
         }
     }
 

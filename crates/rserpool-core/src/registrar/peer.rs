@@ -3,8 +3,8 @@
 //! Must not know what is done about it.
 
 use super::Registrar;
-use super::resynchronization::TableSessions;
 use super::snapshot::PeerSnapshot;
+use super::table_session::TableSessions;
 use crate::{AssociationId, RegistrarAddress, Timestamp};
 use rserpool_wire::RegistrarId;
 use rserpool_wire::enrp;

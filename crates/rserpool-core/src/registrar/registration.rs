@@ -60,7 +60,7 @@ impl Registrar {
         let known = self.handlespace.find(pool_handle, pool_element.id);
         let owner = known
             .and_then(|key| self.handlespace.element(key))
-            .map(|element| element.data.association);
+            .and_then(|element| element.data.association());
         if owner != Some(from) {
             self.check_owner(from, known, owner)?;
             self.check_room(from)?;

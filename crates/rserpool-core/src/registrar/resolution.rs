@@ -2,8 +2,8 @@
 //!
 //! Must not know policies: which pool elements, and in which order, is the handlespace's.
 
-use super::Registrar;
 use super::event::{Event, SubscriptionEnd};
+use super::{Limit, Registrar};
 use crate::AssociationId;
 use rserpool_handlespace::ResolveError;
 use rserpool_wire::asap::{HandleResolution, HandleResolutionResponse};
@@ -14,6 +14,9 @@ pub(super) const ITEMS_MAX: usize = 2_340;
 
 impl Registrar {
     pub(super) fn on_handle_resolution(&mut self, from: AssociationId, message: HandleResolution) {
+        if self.defers(from, &message) {
+            return;
+        }
         let HandleResolution {
             pool_handle,
             subscribe,
@@ -59,7 +62,28 @@ impl Registrar {
     }
 
     /// The handlespace has been downloaded: whoever waited for it is answered.
-    pub(super) fn answer_deferred_resolutions(&mut self) {}
+    pub(super) fn answer_deferred_resolutions(&mut self) {
+        for (from, message) in std::mem::take(&mut self.deferred_resolutions) {
+            if self.associations.contains_key(&from) {
+                self.on_handle_resolution(from, message);
+            }
+        }
+    }
+
+    /// While this registrar starts, it does not know what it does not know: who asks for a pool
+    /// that is not known yet waits, if there is room.
+    fn defers(&mut self, from: AssociationId, message: &HandleResolution) -> bool {
+        if self.is_initialized() || self.handlespace.pool_len(&message.pool_handle) > 0 {
+            return false;
+        }
+        if self.deferred_resolutions.len() >= self.config.limits.deferred_resolutions_max {
+            self.count_limit(Limit::DeferredResolutions, Some(from));
+            return false;
+        }
+        let message = message.clone();
+        self.deferred_resolutions.push_back((from, message));
+        true
+    }
 
     /// How many pool elements are wanted: "the ENRP server SHOULD list all the PEs currently
     /// registered in this pool", unless the request says how many.

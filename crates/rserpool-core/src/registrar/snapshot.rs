@@ -242,7 +242,7 @@ impl Registrar {
             id: element.id,
             home: element.home,
             policy: element.encoded.decode().policy.to_string(),
-            association: Some(state.association),
+            association: state.association(),
             life_left: life.map(|deadline| deadline.since(self.now)),
             last_heard: self.now.since(state.heard_at.into()),
             keep_alive_outstanding: state.outstanding,

@@ -44,7 +44,8 @@ impl Registrar {
         let known = self
             .handlespace
             .find(&message.pool_handle, message.pool_element);
-        let Some(key) = known else {
+        // Only its home can ask it.
+        let Some(key) = known.filter(|key| self.is_in_touch(*key)) else {
             return;
         };
         let reporters = self.count_report(from, key);
@@ -88,7 +89,7 @@ impl Registrar {
         let Some(state) = self.handlespace.data_mut(key) else {
             return 0;
         };
-        let reporters = &mut state.reports.get_or_insert_default().reporters;
+        let reporters = &mut state.rare.get_or_insert_default().reports.reporters;
         reporters.retain(|(other, at)| *other != host && now.since(*at) < memory);
         if reporters.len() < REPORTERS_MAX {
             reporters.push((host, now));
@@ -121,8 +122,8 @@ impl Registrar {
 impl ElementState {
     /// How many hosts say that the pool element is unreachable.
     pub(super) fn reporters(&self) -> usize {
-        let reports = self.reports.as_ref();
-        reports.map_or(0, |reports| reports.reporters.len())
+        let rare = self.rare.as_ref();
+        rare.map_or(0, |rare| rare.reports.reporters.len())
     }
 
     /// Whether the counter exceeds MAX-BAD-PE-REPORT.

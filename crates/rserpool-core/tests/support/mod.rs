@@ -330,7 +330,11 @@ pub fn without_events(outputs: Vec<Output>) -> Vec<Output> {
 pub fn events(outputs: Vec<Output>) -> Vec<registrar::Event> {
     let event = |output| match output {
         Output::Event(event) => Some(event),
-        Output::Send { .. } | Output::Close { .. } => None,
+        Output::Send { .. }
+        | Output::SendEnrp { .. }
+        | Output::Connect { .. }
+        | Output::StopConnecting { .. }
+        | Output::Close { .. } => None,
     };
     outputs.into_iter().filter_map(event).collect()
 }
