@@ -38,6 +38,8 @@ mod pool_user;
 mod random;
 mod registrar;
 mod registrar_associations;
+#[cfg(test)]
+mod registrar_transport_tests;
 mod sctp_over_udp;
 mod tcp;
 mod udp;
