@@ -4,12 +4,16 @@
 use crate::data::DataConnections;
 use crate::driver::Shared;
 use crate::event::NetworkEvent;
+use crate::multicast::Multicast;
 use crate::network::{Arrival, ENRP_PPID, Network, NetworkConfig};
+use crate::pool_element::{PoolElementConfig, PoolElementNode};
 use crate::udp::{Arrival as Datagram, Port, UdpSockets};
 use rserpool_core::{
     ASAP_PORT, AssociationId, ENRP_PORT, PeerAddress, RegistrarAddress, Transport,
 };
 use rserpool_sctp::{Endpoint, Event, Outgoing, SendError, Timestamp};
+use rserpool_wire::parameter::Policy;
+use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId, asap, enrp};
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
 use std::task::Poll;
@@ -371,6 +375,66 @@ fn a_thousand_pool_elements_are_connected_at_once() {
     });
 }
 
+/// RFC 5353 §3.5.2, step 2: at the address from which it registered, over an association that the
+/// new home registrar begins, and while the pool element still looks for its old one.
+#[test]
+fn a_pool_element_registers_with_the_registrar_that_takes_it_over() {
+    run(async {
+        let mut old_home = Host::start(Port::Any);
+        let registers = PoolElementNode::register(pool_element(&old_home));
+        tokio::task::spawn_local(registers);
+        until([&mut old_home], |[host]| !host.received.is_empty()).await;
+        let element = old_home.up[0].1.clone();
+        assert_ne!(element.port, ASAP_PORT);
+        drop(old_home);
+
+        let mut new_home = Host::start(Port::Any);
+        new_home.network.connect_pool_element(&element);
+        until([&mut new_home], |[host]| !host.up.is_empty()).await;
+        let association = new_home.only();
+        let keep_alive = asap::Message::EndpointKeepAlive(asap::EndpointKeepAlive {
+            registrar: RegistrarId::new(2).unwrap(),
+            home: true,
+            pool_handle: PoolHandle::new(b"adopted"),
+            pool_element: Some(PoolElementId(7)),
+        });
+        let sent = new_home
+            .network
+            .send_asap(association, |octets| keep_alive.encode_into(octets));
+        sent.unwrap();
+        until([&mut new_home], |[host]| {
+            host.received.iter().any(|(from, _, octets)| {
+                let message = asap::Message::decode(octets).unwrap().message;
+                *from == association && matches!(message, asap::Message::Registration(_))
+            })
+        })
+        .await;
+    });
+}
+
+fn pool_element(home: &Host) -> PoolElementConfig {
+    let home = RegistrarAddress {
+        port: ASAP_PORT,
+        ..home.as_peer()
+    };
+    PoolElementConfig {
+        pool_handle: PoolHandle::new(b"adopted"),
+        id: Some(PoolElementId(7)),
+        policy: Policy::RoundRobin,
+        registration_life: None,
+        registrars: vec![home],
+        addresses: loopback(),
+        sctp_port: None,
+        udp_port: Port::Any,
+        multicast: Multicast::off(),
+        timers: rserpool_core::Timers::default(),
+        sctp_timers: rserpool_sctp::Timers::default(),
+        register_timeout: PATIENCE,
+        unread_octets_max: 0,
+        seed: None,
+    }
+}
+
 #[test]
 fn a_peer_that_takes_nothing_loses_its_association_and_no_other_does() {
     run(async {
@@ -385,8 +449,8 @@ fn a_peer_that_takes_nothing_loses_its_association_and_no_other_does() {
             network,
             data: DataConnections::new(0).0,
         };
-        let update = rserpool_wire::enrp::Message::ListRequest(rserpool_wire::enrp::ListRequest {
-            sender: rserpool_wire::RegistrarId::new(1).unwrap(),
+        let update = enrp::Message::ListRequest(enrp::ListRequest {
+            sender: RegistrarId::new(1).unwrap(),
             receiver: None,
         });
         let mut sent = 0;
