@@ -212,6 +212,10 @@ impl Model {
             registrar::Input::Command(registrar::Command::Shutdown) => self.is_shut_down = true,
             registrar::Input::Received { .. }
             | registrar::Input::SendFailed { .. }
+            | registrar::Input::EnrpReceived { .. }
+            | registrar::Input::EnrpAnnounced { .. }
+            | registrar::Input::Connected { .. }
+            | registrar::Input::ConnectFailed { .. }
             | registrar::Input::Announced { .. } => {}
         }
     }
@@ -231,6 +235,11 @@ impl Model {
                     self.up.remove(&association.0);
                 }
                 registrar::Output::Send { .. } | registrar::Output::Event(_) => {}
+                registrar::Output::SendEnrp { .. }
+                | registrar::Output::Connect { .. }
+                | registrar::Output::StopConnecting { .. } => {
+                    panic!("there are no peers: {output:?}")
+                }
             }
         }
         let snapshot = registrar.snapshot();
@@ -241,7 +250,7 @@ impl Model {
         for element in snapshot.pools.iter().flat_map(|pool| &pool.pool_elements) {
             assert_eq!(element.home, Some(snapshot.id), "one home, this one");
             if !self.is_shut_down {
-                let owner = element.association.0;
+                let owner = element.association.unwrap().0;
                 assert!(
                     self.up.contains(&owner),
                     "no pool element without association"

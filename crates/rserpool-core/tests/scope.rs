@@ -536,6 +536,9 @@ impl Scope {
                 }
             }
             registrar::Output::Send { .. } | registrar::Output::Event(_) => {}
+            registrar::Output::SendEnrp { .. }
+            | registrar::Output::Connect { .. }
+            | registrar::Output::StopConnecting { .. } => panic!("there are no peers: {output:?}"),
             registrar::Output::Close { association, .. } => self.close(association),
         }
     }

@@ -18,6 +18,7 @@ use rserpool_core::registrar::{Command, Config, Destination, Input, Output};
 use rserpool_core::{AssociationId, Machine, PeerAddress, Registrar, Timestamp, Transport};
 use rserpool_wire::RegistrarId;
 use rserpool_wire::asap::Message;
+use rserpool_wire::enrp;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -183,7 +184,16 @@ impl Run {
                 Output::Close { association, .. } => {
                     self.up.remove(&association);
                 }
-                Output::Event(_) => {}
+                Output::SendEnrp { to, message } => {
+                    if let Destination::Association(association) = to {
+                        assert!(self.up.contains(&association), "sent to nobody: {message}");
+                    }
+                    let octets = message.encode();
+                    let decoded =
+                        enrp::Message::decode(&octets).expect("whatever is sent can be read");
+                    assert_eq!(decoded.message, message);
+                }
+                Output::Connect { .. } | Output::StopConnecting { .. } | Output::Event(_) => {}
             }
         }
     }
