@@ -60,6 +60,7 @@ mod heartbeat;
 mod out_of_the_blue;
 mod outbox;
 mod packet;
+mod rate_limit;
 mod reassembly;
 mod replay_guard;
 mod statistics;

@@ -4,12 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::packet::{Header, Packet, T_BIT, Writer, chunk_type, error_cause, type_length_value};
-use crate::time::Timestamp;
 
 /// Answers to strangers in a second, and in one burst. After a restart every peer of the old
 /// process needs one to learn of it: 10,000 peers learn within seconds. An answer is never
 /// longer than the packet that asked for it, so this is no amplifier.
-const RESPONSES_PER_SECOND: u32 = 2_000;
+pub(crate) const RESPONSES_PER_SECOND: u32 = 2_000;
 
 /// What RFC 9260 §8.4 has us answer, rules 5 to 8. INIT and COOKIE ECHO are handled before.
 pub(crate) fn answer(packet: &Packet<'_>) -> Option<Vec<u8>> {
@@ -67,33 +66,6 @@ impl Header {
     }
 }
 
-/// Allows [`RESPONSES_PER_SECOND`], in bursts of as many.
-pub(crate) struct ResponseLimit {
-    left: u32,
-    refilled: Timestamp,
-}
-
-impl ResponseLimit {
-    pub(crate) fn new() -> Self {
-        Self {
-            left: RESPONSES_PER_SECOND,
-            refilled: Timestamp::ZERO,
-        }
-    }
-
-    pub(crate) fn allows(&mut self, now: Timestamp) -> bool {
-        let elapsed = now.saturating_duration_since(self.refilled);
-        let earned = elapsed.as_micros() * u128::from(RESPONSES_PER_SECOND) / 1_000_000;
-        if let Ok(earned @ 1..) = u32::try_from(earned.min(u128::from(RESPONSES_PER_SECOND))) {
-            self.left = (self.left + earned).min(RESPONSES_PER_SECOND);
-            self.refilled = self.refilled.max(now);
-        }
-        let allowed = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        allowed
-    }
-}
-
 /// Time in the units of a Stale Cookie error: microseconds (RFC 9260 §3.3.10.3).
 pub(crate) fn staleness(by: Duration) -> [u8; 4] {
     u32::try_from(by.as_micros())
@@ -146,15 +118,5 @@ mod tests {
         assert_eq!(answer_to(chunk_type::HEARTBEAT, &[0; 8]), Some(expected));
         let other_error = type_length_value(error_cause::OUT_OF_RESOURCE, &[]);
         assert_eq!(answer_to(chunk_type::ERROR, &other_error), Some(expected));
-    }
-
-    #[test]
-    fn answers_are_limited_and_the_limit_refills() {
-        let mut limit = ResponseLimit::new();
-        let allowed = (0..3 * RESPONSES_PER_SECOND).filter(|_| limit.allows(Timestamp::ZERO));
-        assert_eq!(allowed.count(), RESPONSES_PER_SECOND as usize);
-        let later = Timestamp(Duration::from_millis(5));
-        let allowed = (0..RESPONSES_PER_SECOND).filter(|_| limit.allows(later));
-        assert_eq!(allowed.count(), RESPONSES_PER_SECOND as usize / 200);
     }
 }

@@ -246,3 +246,27 @@ proptest! {
         assert_still_works(&mut network);
     }
 }
+
+#[test]
+fn a_flood_of_inits_from_one_host_leaves_others_room() {
+    let mut network = Network::new(7);
+    let flood = network.add(client_config());
+    let client = network.add(client_config());
+    let server = network.add(server_config());
+    network.connect(flood, server);
+    let mut poll = || network.hosts[flood].endpoint.poll_transmit();
+    let init = poll().expect("an INIT").payload;
+    let endpoint = &mut network.hosts[server].endpoint;
+    let now = network.now;
+    let mut answers = 0;
+    for port in 1..60_000 {
+        let from = SocketAddr::from(([10, 9, 9, 9], port));
+        endpoint.handle_datagram(now, from, &init);
+        while endpoint.poll_transmit().is_some() {
+            answers += 1;
+        }
+    }
+    assert_eq!(answers, 10_000);
+    assert_eq!(endpoint.statistics().responses_suppressed, 49_999);
+    network.associate(client, server);
+}

@@ -35,8 +35,10 @@ impl Endpoint {
         } else if self.associations.len() >= self.config.associations_max {
             self.outputs.statistics.out_of_resource += 1;
             self.respond(from, abort(reply, error_cause::OUT_OF_RESOURCE, &[]));
-        } else {
+        } else if self.init_limit.allows(self.now, from.ip()) {
             self.answer_init(from, packet);
+        } else {
+            self.outputs.statistics.responses_suppressed += 1;
         }
     }
 

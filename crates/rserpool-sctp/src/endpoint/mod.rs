@@ -23,8 +23,9 @@ use crate::event::{
     AssociationId, ConnectError, DownReason, Event, Outgoing, Remote, SendError, Transmit,
 };
 use crate::heartbeat::Heartbeat;
-use crate::out_of_the_blue::ResponseLimit;
+use crate::out_of_the_blue::RESPONSES_PER_SECOND;
 use crate::packet::error_cause;
+use crate::rate_limit::{InitLimit, RateLimit};
 use crate::replay_guard::ReplayGuard;
 use crate::statistics::Statistics;
 use crate::time::Timestamp;
@@ -46,7 +47,8 @@ pub struct Endpoint {
     demultiplexer: Demultiplexer,
     timers: TimerQueue,
     replay_guard: ReplayGuard,
-    response_limit: ResponseLimit,
+    response_limit: RateLimit,
+    init_limit: InitLimit,
     outputs: Outputs,
     /// Memory that incomplete messages take, of all associations.
     reassembly_octets: usize,
@@ -65,6 +67,7 @@ impl Endpoint {
         let mut random = ChaCha20Rng::from_seed(seed);
         let mut key = [0; 32];
         random.fill_bytes(&mut key);
+        let init_limit = InitLimit::new(random.next_u64());
         Self {
             jar: CookieJar::new(&key, config.timers.cookie_life),
             // The cookie jar writes the peer's port into what it answers.
@@ -75,7 +78,8 @@ impl Endpoint {
             associations: BTreeMap::new(),
             demultiplexer: Demultiplexer::default(),
             timers: TimerQueue::default(),
-            response_limit: ResponseLimit::new(),
+            response_limit: RateLimit::new(RESPONSES_PER_SECOND),
+            init_limit,
             outputs: Outputs::default(),
             reassembly_octets: 0,
             last_id: 0,

@@ -144,7 +144,7 @@ impl Endpoint {
         }
     }
 
-    /// As [`Endpoint::respond`], for INIT ACK: set-up is not held to the rate of refusals.
+    /// As [`Endpoint::respond`], for INIT ACK, which has a rate of its own.
     pub(super) fn respond_init_ack(&mut self, to: SocketAddr, payload: Vec<u8>) {
         if self.outputs.transmits.len() < RESPONSES_WAITING_MAX {
             self.outputs.statistics.inits_answered += 1;
