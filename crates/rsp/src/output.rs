@@ -15,8 +15,13 @@ pub(crate) enum Format {
 
 /// Writes a line to standard output.
 pub(crate) fn line(text: impl std::fmt::Display) -> io::Result<()> {
+    self::text(format_args!("{text}\n"))
+}
+
+/// Writes text to standard output as it is.
+pub(crate) fn text(text: impl std::fmt::Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}")?;
+    write!(stdout, "{text}")?;
     stdout.flush()
 }
 

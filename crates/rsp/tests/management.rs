@@ -6,17 +6,12 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use support::{Running, registrar, rsp};
+use support::{Running, management, registrar, rsp};
 
 #[test]
 fn status_shows_what_the_registrar_knows() {
     let (registrar, address) = registrar(&["--management", "127.0.0.1:0"]);
-    registrar.line();
-    let line = registrar.line();
-    let management = line
-        .trim()
-        .strip_prefix("rsp status --management ")
-        .unwrap();
+    let management = &management(&registrar);
 
     let output = rsp(&["status", "--management", management])
         .output()
@@ -52,12 +47,7 @@ fn status_shows_what_the_registrar_knows() {
 #[test]
 fn the_interface_answers_probes_and_refuses_other_names() {
     let (registrar, _) = registrar(&["--management", "127.0.0.1:0"]);
-    registrar.line();
-    let line = registrar.line();
-    let management = line
-        .trim()
-        .strip_prefix("rsp status --management ")
-        .unwrap();
+    let management = &management(&registrar);
     for (path, host, code) in [
         ("/livez", "localhost", "200"),
         ("/readyz", management, "200"),
@@ -74,19 +64,9 @@ fn the_interface_answers_probes_and_refuses_other_names() {
 #[test]
 fn a_taken_port_is_no_obstacle() {
     let (first, _) = registrar(&["--management", "127.0.0.1:0"]);
-    first.line();
-    let line = first.line();
-    let taken = line
-        .trim()
-        .strip_prefix("rsp status --management ")
-        .unwrap();
+    let taken = &management(&first);
     let (second, _) = registrar(&["--management", taken]);
-    second.line();
-    let line = second.line();
-    let other = line
-        .trim()
-        .strip_prefix("rsp status --management ")
-        .unwrap();
+    let other = &management(&second);
     assert_ne!(other, taken);
     assert!(get(other, "/livez", "localhost").contains("200"));
 }

@@ -3,6 +3,7 @@
 use super::demo::report::Report;
 use super::user;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::option::format::FormatOptions;
 use crate::option::node;
 use crate::output::{self, Format};
 use crate::signals::Signals;
@@ -36,16 +37,8 @@ pub(crate) struct Arguments {
     /// Wait for no answers, as with a pool of `discard`
     #[arg(long, conflicts_with = "every_ms")]
     no_answers: bool,
-    /// table or json
-    #[arg(
-        long,
-        short,
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    #[arg(hide_default_value = true, hide_possible_values = true)]
-    output: Format,
+    #[command(flatten)]
+    format: FormatOptions,
     #[command(flatten)]
     user: user::UserOptions,
     #[command(flatten)]
@@ -225,7 +218,7 @@ impl<'a> Conversation<'a> {
 
     fn on_answer(&mut self, data: &[u8]) -> std::io::Result<()> {
         let pending = self.pending.take();
-        match self.arguments.output {
+        match self.arguments.format.format() {
             Format::Table => output::line(printable(data)),
             Format::Json => {
                 let after = pending
@@ -242,7 +235,7 @@ impl<'a> Conversation<'a> {
     fn say_connected(&self) -> std::io::Result<()> {
         let element = self.session.element();
         let (pool_element, address) = (element.id.to_string(), element.address.to_string());
-        if self.arguments.output == Format::Json {
+        if self.arguments.format.format() == Format::Json {
             return output::json(&Report::Connected {
                 pool_element,
                 address,
@@ -262,7 +255,7 @@ impl<'a> Conversation<'a> {
         gap: Duration,
     ) -> std::io::Result<()> {
         let gap_ms = milliseconds(gap);
-        if self.arguments.output == Format::Json {
+        if self.arguments.format.format() == Format::Json {
             let (from, to) = (from.to_string(), to.to_string());
             return output::json(&Report::Failover { from, to, gap_ms });
         }

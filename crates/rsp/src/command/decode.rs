@@ -3,6 +3,7 @@
 use crate::capture::{self, Carrier, Found, Frame};
 use crate::exit::{Exit, Failure, OrExit, Outcome};
 use crate::hex;
+use crate::option::format::FormatOptions;
 use crate::output::{self, Format};
 use anyhow::{Context, anyhow};
 use rserpool_wire::{Dissection, Protocol, dissect};
@@ -30,16 +31,8 @@ pub(crate) struct Arguments {
     /// Show every field of each message, with its place
     #[arg(long, short)]
     verbose: bool,
-    /// table or json
-    #[arg(
-        long,
-        short,
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    #[arg(hide_default_value = true, hide_possible_values = true)]
-    output: Format,
+    #[command(flatten)]
+    format: FormatOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -177,7 +170,7 @@ impl Printer<'_> {
         if dissection.verdict.is_err() {
             self.malformed += 1;
         }
-        match self.arguments.output {
+        match self.arguments.format.format() {
             Format::Json => output::json(&line(protocol, octets, place, &dissection)),
             Format::Table => {
                 let text = verdict(&dissection, octets);

@@ -4,10 +4,12 @@ mod completion;
 mod connect;
 mod decode;
 mod demo;
+mod peers;
 mod registrar;
 mod resolve;
 mod serve;
 mod service;
+mod sim;
 mod status;
 mod user;
 
@@ -21,7 +23,9 @@ pub(crate) enum Command {
     Connect(connect::Arguments),
     Resolve(resolve::Arguments),
     Status(status::Arguments),
+    Peers(peers::Arguments),
     Decode(decode::Arguments),
+    Sim(sim::Arguments),
     Demo(demo::Arguments),
     Completion(completion::Arguments),
 }
@@ -34,7 +38,9 @@ impl Command {
             Self::Connect(_)
             | Self::Resolve(_)
             | Self::Status(_)
+            | Self::Peers(_)
             | Self::Decode(_)
+            | Self::Sim(_)
             | Self::Demo(_)
             | Self::Completion(_) => false,
         }
@@ -48,7 +54,9 @@ impl Command {
             Self::Connect(arguments) => connect::run(&arguments).await,
             Self::Resolve(arguments) => resolve::run(&arguments).await,
             Self::Status(arguments) => status::run(&arguments).await,
+            Self::Peers(arguments) => peers::run(&arguments).await,
             Self::Decode(arguments) => decode::run(&arguments),
+            Self::Sim(arguments) => sim::run(&arguments),
             Self::Demo(arguments) => demo::run(&arguments).await,
             Self::Completion(arguments) => completion::run(&arguments),
         }

@@ -1,10 +1,11 @@
 //! `rsp registrar`.
 
 use super::demo::report::Report;
-use crate::events;
+use crate::events::{self, Initialized};
 use crate::exit::Outcome;
 use crate::management::schema::Status;
 use crate::management::{self, Server, Source};
+use crate::option::format::FormatOptions;
 use crate::option::node;
 use crate::output::{self, Format};
 use crate::signals::Signals;
@@ -13,6 +14,7 @@ use rserpool::{Endpoints, Multicast, Registrar, RegistrarId};
 use rserpool_core::{RegistrarAddress, Transport};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 /// Run a registrar: it keeps the pools, answers users, and watches the elements
@@ -20,15 +22,27 @@ use tracing::{info, warn};
 /// Elements and users on this network find it by multicast, others by --registrar. It takes UDP
 /// port 9899 if that is free, else any; where it is reached is the first thing that it prints.
 /// SIGTERM and SIGINT end it in order, the second one at once.
+///
+/// Registrars that know each other, by multicast or by --peer, keep the same pools: each answers
+/// for all, and when one dies the others take over its elements. A new one gets everything from
+/// the first peer that answers, and says when it has it.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Its identifier, as in 0x1a2b3c4d; without it a random one
     #[arg(long, value_name = "ID", value_parser = registrar_id)]
     id: Option<RegistrarId>,
+    /// Another registrar to share all pools with: `ADDRESS[,ADDRESS…][:PORT][/udp=PORT]`, as that
+    /// one said when it started (repeatable); one is enough, it tells of the others
+    #[arg(long, value_name = "ADDR", env = "RSP_PEER", value_delimiter = ' ')]
+    #[arg(value_parser = RegistrarAddress::parse_peer)]
+    peer: Vec<RegistrarAddress>,
     /// Neither announce itself nor hear others
     #[arg(long, env = "RSP_NO_MULTICAST")]
     no_multicast: bool,
+    /// The SCTP port at which other registrars reach it; otherwise 9901
+    #[arg(long, value_name = "PORT", env = "RSP_ENRP_PORT")]
+    enrp_port: Option<u16>,
     /// The TCP port at which pool users may ask; 0: any free one
     #[arg(long, value_name = "PORT", env = "RSP_TCP_PORT")]
     tcp_port: Option<u16>,
@@ -36,16 +50,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR", env = "RSP_MANAGEMENT")]
     #[arg(default_value = management::DEFAULT_ADDRESS, value_parser = management_address)]
     management: ManagementAddress,
-    /// table or json
-    #[arg(
-        long,
-        short,
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    #[arg(hide_default_value = true, hide_possible_values = true)]
-    output: Format,
+    #[command(flatten)]
+    format: FormatOptions,
     #[command(flatten)]
     node: node::NodeOptions,
 }
@@ -54,8 +60,10 @@ const EXAMPLES: &str = "\
 Examples:
   rsp registrar
   rsp registrar --address 10.0.0.1 --timers fast
-  rsp registrar --udp-port 0 --no-multicast     a second one beside it, known by address only
-  rsp status                                    what it knows";
+  rsp registrar --peer 10.0.0.2 --peer 10.0.0.3 three that know each other, on three hosts
+  rsp registrar --peer 127.0.0.1                a second one beside the first
+  rsp status                                    what it knows
+  rsp peers                                     how its peers are";
 
 /// `--management`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,13 +75,14 @@ enum ManagementAddress {
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let signals = Signals::listen()?;
     let registrar = Arc::new(start(arguments).await?);
-    events::log_registrar(registrar.events());
+    let initialized = events::log_registrar(registrar.events());
     let reached_at = reached_at(registrar.endpoints());
     let management = serve_management(arguments.management, &registrar, &reached_at).await;
-    announce(arguments.output, registrar.id(), reached_at, management)?;
+    announce(arguments, &registrar, reached_at, management)?;
     tokio::select! {
         () = signals.stop() => {}
         () = arguments.node.life.ended() => {}
+        () = say_initialized(arguments.format.format(), initialized) => {}
     }
     registrar.shutdown().await;
     Ok(())
@@ -97,6 +106,12 @@ async fn start(arguments: &Arguments) -> anyhow::Result<Registrar> {
     }
     if let Some(port) = node.udp_port {
         builder = builder.udp_port(port);
+    }
+    if let Some(port) = arguments.enrp_port {
+        builder = builder.enrp_port(port);
+    }
+    for peer in &arguments.peer {
+        builder = builder.peer(peer.clone());
     }
     if let Some(port) = arguments.tcp_port {
         builder = builder.tcp_port(port);
@@ -134,7 +149,7 @@ async fn serve_management(
         }
     };
     let address = server.address();
-    if address != wanted {
+    if wanted.port() != 0 && address != wanted {
         info!(%wanted, %address, "the management port is taken; another one is used");
     }
     if !address.ip().is_loopback() {
@@ -152,29 +167,62 @@ async fn serve_management(
     Some(address)
 }
 
+/// Says where it is reached, and how it finds its peers.
 fn announce(
-    output: Format,
-    id: RegistrarId,
+    arguments: &Arguments,
+    registrar: &Registrar,
     reached_at: Vec<String>,
     management: Option<SocketAddr>,
 ) -> std::io::Result<()> {
-    match output {
-        Format::Json => output::json(&Report::Serving {
+    let id = registrar.id();
+    let endpoints = registrar.endpoints();
+    let as_peer = endpoints.as_peer();
+    let peers: Vec<String> = arguments.peer.iter().map(ToString::to_string).collect();
+    if arguments.format.format() == Format::Json {
+        return output::json(&Report::Serving {
             registrar: id.to_string(),
             reached_at,
+            reached_by_peers_at: as_peer.to_string(),
             management: management.map(|address| address.to_string()),
-        }),
-        Format::Table => {
-            output::line(format!("registrar {id} serves"))?;
-            for address in &reached_at {
-                output::line(format!("  --registrar {address}"))?;
-            }
-            match management {
-                Some(address) => output::line(format!("  rsp status --management {address}")),
-                None => Ok(()),
-            }
-        }
+            peers,
+        });
     }
+    output::line(format!("registrar {id} serves"))?;
+    for address in &reached_at {
+        output::line(format!("  --registrar {address}"))?;
+    }
+    output::line(format!("  --peer {as_peer}"))?;
+    if let Some(address) = management {
+        output::line(format!("  rsp status --management {address}"))?;
+    }
+    output::line(match (peers.is_empty(), endpoints.enrp_multicast) {
+        (true, true) => "looking for peers by multicast".to_owned(),
+        (true, false) => "no peers: it is alone until one comes".to_owned(),
+        (false, true) => format!("peer of {}, and whom multicast finds", peers.join(" and ")),
+        (false, false) => format!("peer of {}", peers.join(" and ")),
+    })
+}
+
+/// Says when it has the pools of its peers. Does not come back.
+async fn say_initialized(format: Format, initialized: oneshot::Receiver<Initialized>) {
+    if let Ok(Initialized {
+        mentor,
+        pool_elements,
+    }) = initialized.await
+    {
+        // If nobody reads this any more, it serves all the same.
+        let _ = match (format, mentor) {
+            (Format::Json, mentor) => output::json(&Report::Initialized {
+                mentor: mentor.map(|mentor| mentor.to_string()),
+                pool_elements,
+            }),
+            (Format::Table, Some(mentor)) => output::line(format!(
+                "initialised, with {pool_elements} pool elements from its mentor {mentor}"
+            )),
+            (Format::Table, None) => output::line("initialised, without a mentor"),
+        };
+    }
+    std::future::pending().await
 }
 
 /// How it is reached, as `--registrar` takes it: over SCTP by all addresses at once, and over TCP.

@@ -4,6 +4,7 @@ use super::demo::report::Report;
 use super::user;
 use crate::exit::{Exit, Failure, OrExit, Outcome};
 use crate::hex;
+use crate::option::format::FormatOptions;
 use crate::option::{node, policy};
 use crate::output::{self, Format, table, table_text};
 use crate::signals::Signals;
@@ -26,16 +27,8 @@ pub(crate) struct Arguments {
     /// Stay, and show the pool again whenever it changes
     #[arg(long, short, conflicts_with = "items")]
     watch: bool,
-    /// table or json
-    #[arg(
-        long,
-        short,
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    #[arg(hide_default_value = true, hide_possible_values = true)]
-    output: Format,
+    #[command(flatten)]
+    format: FormatOptions,
     #[command(flatten)]
     user: user::UserOptions,
     #[command(flatten)]
@@ -89,14 +82,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
 
 async fn ask(arguments: &Arguments, user: &PoolUser, pool: &PoolHandle) -> Outcome {
     if arguments.watch {
-        return watch(arguments.output, user, pool).await;
+        return watch(arguments.format.format(), user, pool).await;
     }
     let resolution = match arguments.items {
         Some(items) => user.resolve_items(pool.clone(), items).await,
         None => user.resolve(pool.clone()).await,
     };
     let resolution = resolution.map_err(|failed| user::failure(pool, &failed))?;
-    show(arguments.output, pool, &resolution)?;
+    show(arguments.format.format(), pool, &resolution)?;
     Ok(())
 }
 

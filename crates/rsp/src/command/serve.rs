@@ -5,6 +5,7 @@ use super::service::Service;
 use super::user;
 use crate::events;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::option::format::FormatOptions;
 use crate::option::{node, policy, registrars};
 use crate::output::{self, Format};
 use crate::signals::Signals;
@@ -38,16 +39,8 @@ pub(crate) struct Arguments {
     /// How long sessions may take to end by themselves once it has left its pool
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     drain_ms: u64,
-    /// table or json
-    #[arg(
-        long,
-        short,
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    #[arg(hide_default_value = true, hide_possible_values = true)]
-    output: Format,
+    #[command(flatten)]
+    format: FormatOptions,
     #[command(flatten)]
     registrars: registrars::RegistrarOptions,
     #[command(flatten)]
@@ -75,7 +68,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         }
     };
     events::log_pool_element(element.events());
-    say_registered(arguments.output, &element)?;
+    say_registered(arguments.format.format(), &element)?;
     let mut sessions = tokio::task::JoinSet::new();
     let stop = signals.stop();
     let end = arguments.node.life.ended();
@@ -96,7 +89,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     }
     let id = element.id();
     element.deregister().await;
-    if arguments.output == Format::Json {
+    if arguments.format.format() == Format::Json {
         let (pool_handle, pool_element) = (handle.to_string(), id.to_string());
         output::json(&Report::Deregistered {
             pool_handle,

@@ -1,32 +1,23 @@
 //! `rsp status`.
 
-use crate::exit::{Exit, OrExit, Outcome};
-use crate::management::schema::Status;
-use crate::management::{self, FetchError};
+use super::peers;
+use crate::exit::Outcome;
+use crate::management::schema::{PoolElement, Status};
+use crate::option::format::FormatOptions;
+use crate::option::management::ManagementOptions;
 use crate::output::{self, Format, table, table_text};
-use anyhow::Context;
 
-/// Show what a registrar on this machine knows: pools, elements, counters
+/// Show what a registrar on this machine knows: pools, elements, peers, counters
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The registrar's management interface, as it said when it started
-    #[arg(long, value_name = "ADDR", env = "RSP_MANAGEMENT")]
-    #[arg(default_value = management::DEFAULT_ADDRESS)]
-    management: String,
+    #[command(flatten)]
+    management: ManagementOptions,
     /// Also what has happened since the registrar started
     #[arg(long, short)]
     counters: bool,
-    /// table or json
-    #[arg(
-        long,
-        short,
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    #[arg(hide_default_value = true, hide_possible_values = true)]
-    output: Format,
+    #[command(flatten)]
+    format: FormatOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -36,19 +27,8 @@ Examples:
   rsp status -o json | jq '.pools[].pool_elements | length'";
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
-    let address = arguments
-        .management
-        .trim_start_matches("http://")
-        .trim_end_matches('/');
-    let status = management::fetch(address).await;
-    let exit = match &status {
-        Err(FetchError::Connection(_)) => Exit::NoRegistrar,
-        Err(FetchError::Timeout) => Exit::Timeout,
-        _ => Exit::Failed,
-    };
-    let advice = || format!("no status from {address}; is `rsp registrar` running there?");
-    let status = status.with_context(advice).or_exit(exit)?;
-    match arguments.output {
+    let status = arguments.management.fetch().await?;
+    match arguments.format.format() {
         Format::Json => output::json(&status)?,
         Format::Table => print(&status, arguments.counters)?,
     }
@@ -77,11 +57,15 @@ fn print(status: &Status, counters: bool) -> std::io::Result<()> {
     output::line(format!(
         "  {associations} associations, {subscriptions} subscriptions"
     ))?;
+    output::line(format!("  {}", peers::ownership(status)))?;
     if !status.registrars_heard.is_empty() {
         output::line(format!(
-            "  other registrars: {}",
+            "  registrars that announce themselves: {}",
             status.registrars_heard.join(", ")
         ))?;
+    }
+    if !status.peers.is_empty() {
+        output::line(format!("\n{}", peers::peers_table(status)))?;
     }
     output::line("")?;
     if status.pools.is_empty() {
@@ -103,6 +87,7 @@ fn pools(status: &Status) -> String {
     let mut table = table([
         "POOL",
         "ELEMENT",
+        "HOME",
         "POLICY",
         "LAST HEARD",
         "LIFE LEFT",
@@ -110,24 +95,35 @@ fn pools(status: &Status) -> String {
     ]);
     for pool in &status.pools {
         for element in &pool.pool_elements {
-            let mut remarks = Vec::new();
-            if element.keep_alive_outstanding {
-                remarks.push("keep-alive not answered yet".to_owned());
-            }
-            if element.reporters > 0 {
-                remarks.push(format!("reported by {}", element.reporters));
-            }
+            let is_own = element.home.as_ref() == Some(&status.registrar);
+            let home = if is_own {
+                "this"
+            } else {
+                element.home.as_deref().unwrap_or("-")
+            };
             table.add_row([
                 pool.pool_handle.clone(),
                 element.id.clone(),
+                home.to_owned(),
                 element.policy.clone(),
                 format!("{} ms", element.last_heard_ms),
                 element
                     .life_left_ms
                     .map_or("for ever".into(), |ms| format!("{} s", ms / 1000)),
-                remarks.join(", "),
+                remarks(element),
             ]);
         }
     }
     table_text(&table)
+}
+
+fn remarks(element: &PoolElement) -> String {
+    let mut remarks = Vec::new();
+    if element.keep_alive_outstanding {
+        remarks.push("keep-alive not answered yet".to_owned());
+    }
+    if element.reporters > 0 {
+        remarks.push(format!("reported by {}", element.reporters));
+    }
+    remarks.join(", ")
 }

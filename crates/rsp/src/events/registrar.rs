@@ -1,24 +1,26 @@
 //! A registrar's events.
 
+use super::peer;
 use rserpool_core::AssociationId;
-use rserpool_core::registrar::Event;
+use rserpool_core::registrar::{Event, RemovalReason};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use tracing::{Level, debug, info, warn};
 
 /// Logs an event: what changes the handlespace at `info`, what somebody did wrong at `warn`, what
-/// happens all the time at `debug`.
+/// happens all the time, and what peers tell of their pool elements, at `debug`.
 pub(super) fn log(event: &Event) {
     let (pool, element) = pool_element(event);
     let pool = pool.map(ToString::to_string);
     let element = element.map(|id| id.to_string());
+    let peer = peer::of(event).map(|registrar| registrar.to_string());
     let association = association(event).map(|association| association.0);
     let (level, what) = what(event);
     if level == Level::WARN {
-        warn!(pool, element, association, "{what}");
+        warn!(pool, element, peer, association, "{what}");
     } else if level == Level::INFO {
-        info!(pool, element, association, "{what}");
+        info!(pool, element, peer, association, "{what}");
     } else {
-        debug!(pool, element, association, "{what}");
+        debug!(pool, element, peer, association, "{what}");
     }
 }
 
@@ -37,13 +39,9 @@ fn what(event: &Event) -> (Level, String) {
         Event::PoolElementReregistered { .. } => (Level::DEBUG, "registered again".into()),
         Event::PoolElementRemoved {
             reason,
-            pool_removed: true,
+            pool_removed,
             ..
-        } => (
-            Level::INFO,
-            format!("removed, and with it the pool: {reason}"),
-        ),
-        Event::PoolElementRemoved { reason, .. } => (Level::INFO, format!("removed: {reason}")),
+        } => removed(*reason, *pool_removed),
         Event::RegistrationRejected { cause, .. } => {
             (Level::WARN, format!("registration rejected: {cause}"))
         }
@@ -68,28 +66,22 @@ fn what(event: &Event) -> (Level, String) {
         Event::SubscriptionEnded { reason, .. } => {
             (Level::DEBUG, format!("subscription ended: {reason}"))
         }
-        Event::BadMessage { error, .. } => (Level::WARN, format!("no ASAP message: {error}")),
+        Event::BadMessage { error, .. } => (Level::WARN, format!("no message: {error}")),
         Event::UnexpectedMessage { message_type, .. } => (
             Level::WARN,
             format!("message of type {message_type:#04x} unexpected"),
         ),
         Event::ErrorReceived { error, .. } => (Level::WARN, format!("reports to us: {error}")),
         Event::LimitReached { limit, .. } => (Level::WARN, format!("refused: {limit} is reached")),
-        Event::RegistrarHeard { registrar } => (
-            Level::INFO,
-            format!("registrar {registrar} announces itself"),
+        Event::RegistrarHeard { .. } => (Level::INFO, "announces itself".into()),
+        Event::RegistrarOutdated { .. } => (Level::INFO, "announces itself no longer".into()),
+        Event::Stalled { late } => (
+            Level::WARN,
+            format!(
+                "did not run for {} ms; is the host overloaded?",
+                late.as_millis()
+            ),
         ),
-        Event::RegistrarOutdated { registrar } => (
-            Level::INFO,
-            format!("registrar {registrar} has fallen silent"),
-        ),
-        Event::Stalled { late } => {
-            let ms = late.as_millis();
-            (
-                Level::WARN,
-                format!("did not run for {ms} ms; is the host overloaded?"),
-            )
-        }
         Event::ShutDown => (Level::INFO, "shut down".into()),
         Event::Initialized { .. }
         | Event::PeerJoined { .. }
@@ -109,8 +101,27 @@ fn what(event: &Event) -> (Level, String) {
         | Event::UpdateRefused { .. }
         | Event::ChecksumMismatch { .. }
         | Event::Synchronized { .. }
-        | Event::SynchronizationFailed { .. } => (Level::INFO, format!("{event:?}")),
+        | Event::SynchronizationFailed { .. } => peer::what(event),
     }
+}
+
+fn removed(reason: RemovalReason, pool_removed: bool) -> (Level, String) {
+    let level = match reason {
+        RemovalReason::RemovedByHome | RemovalReason::NotListedByHome => Level::DEBUG,
+        RemovalReason::Deregistered
+        | RemovalReason::Expired
+        | RemovalReason::AssociationLost
+        | RemovalReason::KeepAliveTimeout
+        | RemovalReason::SendFailed
+        | RemovalReason::ReportedUnreachable
+        | RemovalReason::NotAdopted => Level::INFO,
+    };
+    let pool = if pool_removed {
+        ", and with it the pool"
+    } else {
+        ""
+    };
+    (level, format!("removed{pool}: {reason}"))
 }
 
 /// Whom an event is about.

@@ -2,7 +2,7 @@
 //! otherwise. Reads only.
 //!
 //! - `GET /livez`: the process answers.
-//! - `GET /readyz`: the registrar serves (503 while it shuts down).
+//! - `GET /readyz`: the registrar serves (503 until it is initialised, and while it shuts down).
 //! - `GET /api/v1/status`: its state, see [`schema::Status`].
 
 mod client;

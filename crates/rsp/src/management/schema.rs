@@ -1,7 +1,7 @@
 //! What `/api/v1/status` says, as JSON. Fields are only added; a change of meaning is a new
 //! schema number.
 
-use rserpool_core::registrar::{PoolElementSnapshot, PoolSnapshot, Snapshot};
+use rserpool_core::registrar::{PeerSnapshot, PoolElementSnapshot, PoolSnapshot, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,9 +25,49 @@ pub(crate) struct Status {
     /// Other registrars that announce themselves.
     pub(crate) registrars_heard: Vec<String>,
     pub(crate) shutting_down: bool,
+    /// It has the handlespace of its mentor, or is alone.
+    #[serde(default)]
+    pub(crate) initialized: bool,
+    /// How many pool elements it is the home of.
+    #[serde(default)]
+    pub(crate) owned: usize,
+    /// The checksum of these.
+    #[serde(default)]
+    pub(crate) checksum: String,
+    /// The other registrars of its operational scope, and where one is expected.
+    #[serde(default)]
+    pub(crate) peers: Vec<Peer>,
     pub(crate) pools: Vec<Pool>,
     /// What has happened since the start.
     pub(crate) counters: BTreeMap<String, u64>,
+}
+
+/// Another registrar, or an address at which one is expected.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Peer {
+    /// Its identifier, once it has said it.
+    pub(crate) registrar: Option<String>,
+    /// Where it speaks ENRP, as `--peer` takes it.
+    pub(crate) address: Option<String>,
+    /// It was named by `--peer`.
+    #[serde(rename = "static")]
+    pub(crate) is_static: bool,
+    /// `unknown`, `active`, `suspected`, `being taken over`, `not active` or `dead`.
+    pub(crate) status: String,
+    /// The number of the association with it.
+    pub(crate) association: Option<u64>,
+    pub(crate) last_heard_ms: Option<u64>,
+    /// How many pool elements it is known to be the home of.
+    pub(crate) owned: usize,
+    /// The checksum of these.
+    pub(crate) checksum: String,
+    /// The checksum that it told last.
+    pub(crate) checksum_told: Option<String>,
+    /// Whether both are equal; absent as long as it has told none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) checksums_equal: Option<bool>,
+    /// What is known of its pool elements is being compared.
+    pub(crate) synchronizing: bool,
 }
 
 /// A pool.
@@ -70,8 +110,30 @@ impl Status {
                 .map(ToString::to_string)
                 .collect(),
             shutting_down: snapshot.shutting_down,
+            initialized: snapshot.initialized,
+            owned: snapshot.owned,
+            checksum: snapshot.checksum.to_string(),
+            peers: snapshot.peers.iter().map(Peer::new).collect(),
             pools: snapshot.pools.iter().map(Pool::new).collect(),
             counters: counters(snapshot),
+        }
+    }
+}
+
+impl Peer {
+    fn new(peer: &PeerSnapshot) -> Self {
+        Self {
+            registrar: peer.registrar.map(|registrar| registrar.to_string()),
+            address: peer.address.as_ref().map(ToString::to_string),
+            is_static: peer.is_static,
+            status: peer.status.to_string(),
+            association: peer.association.map(|association| association.0),
+            last_heard_ms: peer.last_heard.map(milliseconds),
+            owned: peer.owned,
+            checksum: peer.checksum.to_string(),
+            checksum_told: peer.checksum_told.map(|checksum| checksum.to_string()),
+            checksums_equal: peer.checksum_told.map(|told| told == peer.checksum),
+            synchronizing: peer.synchronizing,
         }
     }
 }
@@ -127,6 +189,19 @@ fn counters(snapshot: &Snapshot) -> BTreeMap<String, u64> {
         ("unexpected_messages", counters.unexpected_messages),
         ("errors_sent", counters.errors_sent),
         ("errors_received", counters.errors_received),
+        ("presences", counters.presences),
+        ("handle_updates", counters.handle_updates),
+        ("handle_updates_received", counters.handle_updates_received),
+        ("handle_updates_refused", counters.handle_updates_refused),
+        ("handle_tables", counters.handle_tables),
+        ("tables_rejected", counters.tables_rejected),
+        ("checksum_mismatches", counters.checksum_mismatches),
+        ("synchronizations", counters.synchronizations),
+        ("takeovers_started", counters.takeovers_started),
+        ("takeovers_won", counters.takeovers_won),
+        ("takeovers_aborted", counters.takeovers_aborted),
+        ("identifier_conflicts", counters.identifier_conflicts),
+        ("enrp_unexpected", counters.enrp_unexpected),
     ];
     let removals = counters
         .removals

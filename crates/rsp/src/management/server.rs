@@ -82,6 +82,9 @@ impl Server {
 
 async fn ready<S: Source>(State(source): State<Arc<S>>) -> (StatusCode, &'static str) {
     match source.status().await {
+        Some(status) if !status.initialized => {
+            (StatusCode::SERVICE_UNAVAILABLE, "not initialised yet\n")
+        }
         Some(status) if !status.shutting_down => (StatusCode::OK, "ok\n"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
     }

@@ -1,5 +1,7 @@
 //! Options that several subcommands share.
 
+pub(crate) mod format;
+pub(crate) mod management;
 pub(crate) mod node;
 pub(crate) mod policy;
 pub(crate) mod registrars;

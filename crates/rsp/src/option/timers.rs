@@ -7,8 +7,9 @@ use std::time::Duration;
 /// Where the timers start from, and those that are set by themselves.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct TimerOptions {
-    /// The timers: `default` for a LAN (a silent element is gone in 2 s), `fast` (0.35 s), or
-    /// `rfc` (the RFCs' own, 10 s); each can be set by itself, see --help
+    /// The timers: `default` for a LAN (a silent element is gone in 2 s, a silent registrar in
+    /// 3 s), `fast` (0.35 s, 0.5 s), or `rfc` (the RFCs' own: 10 s, 66 s); each can be set by
+    /// itself, see --help
     #[arg(
         long,
         value_enum,
@@ -89,6 +90,14 @@ single_timers! {
     registration_life_ms sets asap.registration_life;
     /// The shortest time between two updates of one pool to a subscriber
     update_coalescing_ms sets asap.update_coalescing;
+    /// PEER-HEARTBEAT-CYCLE: the time between two signs of life to every peer
+    peer_heartbeat_cycle_ms sets asap.peer_heartbeat_cycle;
+    /// MAX-TIME-LAST-HEARD: how long a peer may be silent before it is asked
+    max_time_last_heard_ms sets asap.max_time_last_heard;
+    /// MAX-TIME-NO-RESPONSE: how long a peer may take to answer before it is taken over
+    max_time_no_response_ms sets asap.max_time_no_response;
+    /// How long a registrar that starts listens for peers on the multicast channel
+    mentor_discovery_ms sets asap.mentor_discovery;
     /// How long an element may take to accept a session before the next one is tried
     connect_timeout_ms sets session.connect_timeout;
     /// How long a session may be without any element before it is given up

@@ -151,3 +151,13 @@ pub(crate) fn registrar(more: &[&str]) -> (Running, String) {
         .to_owned();
     (running, address)
 }
+
+/// Where a registrar's management interface is, from its next lines.
+pub(crate) fn management(registrar: &Running) -> String {
+    loop {
+        let line = registrar.line();
+        if let Some(address) = line.trim().strip_prefix("rsp status --management ") {
+            return address.to_owned();
+        }
+    }
+}

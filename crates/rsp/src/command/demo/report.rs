@@ -15,9 +15,19 @@ pub(crate) enum Report {
         registrar: String,
         /// Where it is reached, as `--registrar` takes it.
         reached_at: Vec<String>,
+        /// Where other registrars reach it, as `--peer` takes it.
+        reached_by_peers_at: String,
         /// Where its management interface listens.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         management: Option<String>,
+        /// The peers that it was told of.
+        peers: Vec<String>,
+    },
+    /// A registrar has the pools of its peers, or is alone.
+    Initialized {
+        /// From whom it has them.
+        mentor: Option<String>,
+        pool_elements: usize,
     },
     /// A pool element is registered.
     Registered {
