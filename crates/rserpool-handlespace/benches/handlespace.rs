@@ -17,7 +17,7 @@ use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, Throughput};
 use criterion::{criterion_group, criterion_main};
 use rserpool_handlespace::{Handlespace, Limits, Policies, most_used};
 use rserpool_wire::parameter::{Policy, PoolElement};
-use rserpool_wire::{PoolElementId, PoolHandle, RegistrationLife};
+use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId, RegistrationLife};
 
 const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const POOLS: [usize; 2] = [1, 100];
@@ -59,7 +59,7 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(30))
         .measurement_time(Duration::from_millis(100))
         .without_plots();
-    targets = register, reregister_unchanged, reregister_changed, resolve, deregister
+    targets = register, reregister_unchanged, reregister_changed, resolve, deregister, rehome
 }
 criterion_main!(benches);
 
@@ -140,6 +140,29 @@ fn register(criterion: &mut Criterion) {
 /// From a full handlespace, until it is empty.
 fn deregister(criterion: &mut Criterion) {
     all_elements(criterion, "deregister", Scope::full, Scope::clear);
+}
+
+/// All pool elements of one registrar get another home, half of them shared with a resolution.
+fn rehome(criterion: &mut Criterion) {
+    let [from, to] = [1, 2].map(|number| RegistrarId::new(number).expect("not 0"));
+    let size = 100_000;
+    criterion.bench_function(&format!("rehome {size}"), |bencher| {
+        let full = || {
+            let (policy, pools) = (POLICIES[0].1, 100);
+            let scope = Scope::full(Setting {
+                policy,
+                pools,
+                size,
+            });
+            let elements = scope.handlespace.elements_after(None);
+            let shared: Vec<_> = elements.step_by(2).map(|one| one.encoded.clone()).collect();
+            (scope, shared)
+        };
+        let rehome = |(scope, _): &mut (Scope, _)| {
+            black_box(scope.handlespace.rehome(from, to, |_, data| *data += 1))
+        };
+        bencher.iter_batched_ref(full, rehome, BatchSize::PerIteration);
+    });
 }
 
 /// The very same registration again.

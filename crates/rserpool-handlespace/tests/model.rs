@@ -7,19 +7,33 @@ mod naive;
 use common::{element, id, registrar, sctp};
 use naive::Model;
 use proptest::prelude::*;
-use rserpool_handlespace::{Handlespace, Limits, MOST_USED, Policies, most_used};
+use rserpool_handlespace::{ElementKey, Handlespace, Limits, MOST_USED, Policies, most_used};
 use rserpool_wire::asap::Resolution;
 use rserpool_wire::parameter::{
     EncodedPoolElement, Policy, PolicyType, PoolElement, TransportUse, UserTransport,
 };
-use rserpool_wire::{PoolHandle, RegistrarId, RegistrationLife};
+use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId, RegistrationLife};
 
 /// What happens to a handlespace.
 #[derive(Clone, Debug)]
 enum Transition {
-    Register { pool: usize, element: PoolElement },
-    Deregister { pool: usize, number: u32 },
-    Resolve { pool: usize, items: usize },
+    Register {
+        pool: usize,
+        element: PoolElement,
+        is_encoded: bool,
+    },
+    Deregister {
+        pool: usize,
+        number: u32,
+    },
+    Resolve {
+        pool: usize,
+        items: usize,
+    },
+    Rehome {
+        from: u32,
+        to: u32,
+    },
 }
 
 /// One pool for each policy, the last for one that is not known.
@@ -80,9 +94,10 @@ fn transitions() -> impl Strategy<Value = Vec<Transition>> {
         0..4_u32,
         seldom(0.04),
         seldom(0.04),
+        any::<bool>(),
     )
         .prop_map(
-            |(pool, number, (value, degradation), home, wrong_policy, control)| {
+            |(pool, number, (value, degradation), home, wrong_policy, control, is_encoded)| {
                 let of_pool = if wrong_policy {
                     (pool + 1) % POOLS
                 } else {
@@ -95,13 +110,18 @@ fn transitions() -> impl Strategy<Value = Vec<Transition>> {
                     user_transport: UserTransport::Sctp(sctp(transport_use)),
                     ..element(number, policy(of_pool, value, degradation))
                 };
-                Transition::Register { pool, element }
+                Transition::Register {
+                    pool,
+                    element,
+                    is_encoded,
+                }
             },
         );
     let deregister =
         (pool.clone(), number).prop_map(|(pool, number)| Transition::Deregister { pool, number });
     let resolve = (pool, 1..14_usize).prop_map(|(pool, items)| Transition::Resolve { pool, items });
-    let transition = prop_oneof![5 => register, 1 => deregister, 4 => resolve];
+    let rehome = (1..4_u32, 1..4_u32).prop_map(|(from, to)| Transition::Rehome { from, to });
+    let transition = prop_oneof![10 => register, 2 => deregister, 8 => resolve, 1 => rehome];
     prop::collection::vec(transition, 0..400)
 }
 
@@ -127,8 +147,17 @@ fn apply(
     transition: Transition,
 ) {
     match transition {
-        Transition::Register { pool, element } => {
-            let registered = handlespace.register(&handle(pool), &element, step);
+        Transition::Register {
+            pool,
+            element,
+            is_encoded,
+        } => {
+            let registered = if is_encoded {
+                let encoded = EncodedPoolElement::from(&element);
+                handlespace.register_encoded(&handle(pool), &encoded, step)
+            } else {
+                handlespace.register(&handle(pool), &element, step)
+            };
             let expected = model.register(handle(pool), &element, step);
             assert_eq!(
                 registered.clone().map(|registered| registered.change),
@@ -156,7 +185,25 @@ fn apply(
             let listed = resolved.map(|resolution| listed(&resolution));
             model.check_resolution(&handle(pool), items, listed);
         }
+        Transition::Rehome { from, to } => {
+            let [from, to] = [from, to].map(registrar);
+            let moved = handlespace.rehome(from, to, |_, data| *data = step);
+            let mut moved = named(handlespace, moved);
+            moved.sort_unstable();
+            assert_eq!(moved, model.rehome(from, to, step));
+        }
     }
+}
+
+fn named(
+    handlespace: &Handlespace<usize>,
+    keys: impl IntoIterator<Item = ElementKey>,
+) -> Vec<(PoolHandle, PoolElementId)> {
+    let named = keys.into_iter().map(|key| {
+        let element = handlespace.element(key).expect("just named");
+        (element.pool_handle.clone(), element.id)
+    });
+    named.collect()
 }
 
 fn listed(resolution: &Resolution) -> Vec<PoolElement> {
@@ -194,6 +241,15 @@ fn compare(handlespace: &Handlespace<usize>, model: &Model) {
             handlespace.checksum(registrar(number)),
             model.checksum(registrar(number))
         );
+        let mut owned = named(handlespace, handlespace.owned_by(registrar(number)));
+        owned.sort_unstable();
+        let of_model = model.elements().into_iter();
+        let expected: Vec<_> = of_model
+            .filter(|(_, element, _)| element.home_registrar == Some(registrar(number)))
+            .map(|(handle, element, _)| (handle, element.id))
+            .collect();
+        assert_eq!(handlespace.owned(registrar(number)), expected.len());
+        assert_eq!(owned, expected);
     }
 }
 

@@ -107,6 +107,26 @@ impl Model {
         Some((member.element, member.data, is_last))
     }
 
+    /// Which pool elements, by pool and identifier, have another home now.
+    pub(crate) fn rehome(
+        &mut self,
+        from: RegistrarId,
+        to: RegistrarId,
+        data: usize,
+    ) -> Vec<(PoolHandle, PoolElementId)> {
+        let mut moved = Vec::new();
+        for (handle, pool) in &mut self.pools {
+            for member in pool.members.values_mut() {
+                if from != to && member.element.home_registrar == Some(from) {
+                    member.element.home_registrar = Some(to);
+                    member.data = data;
+                    moved.push((handle.clone(), member.element.id));
+                }
+            }
+        }
+        moved
+    }
+
     /// Checks what a resolution listed, and follows it.
     pub(crate) fn check_resolution(
         &mut self,
