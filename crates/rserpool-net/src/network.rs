@@ -358,23 +358,31 @@ impl Network {
             };
             return self.send(association, outgoing);
         }
-        match self.tcp.send(association, encode) {
+        let sent = match self.tcp.send(association, encode) {
             Ok(()) => Ok(()),
             Err(SendRefused::Gone) => Err(SendError::UnknownAssociation),
             Err(SendRefused::Shed {
                 peer,
                 waiting_octets,
             }) => {
-                self.statistics.shed += 1;
-                self.events.push_back(NetworkEvent::Shed {
-                    peer,
-                    waiting_octets,
-                });
-                self.tcp.close(association);
-                self.down(association, DownReason::LocalAbort);
+                self.shed_tcp(association, peer, waiting_octets);
                 Err(SendError::QueueFull)
             }
+        };
+        while let Some(fullest) = self.tcp.fullest() {
+            self.shed_tcp(fullest.association, fullest.peer, fullest.waiting_octets);
         }
+        sent
+    }
+
+    fn shed_tcp(&mut self, association: AssociationId, peer: SocketAddr, waiting_octets: usize) {
+        self.statistics.shed += 1;
+        self.events.push_back(NetworkEvent::Shed {
+            peer,
+            waiting_octets,
+        });
+        self.tcp.close(association);
+        self.down(association, DownReason::LocalAbort);
     }
 
     /// Queues a message for an SCTP association.

@@ -35,6 +35,9 @@ pub(crate) struct TcpLimits {
     subscribers_kept_max: usize,
     /// Where there is no place left, who has asked nothing for so long goes, the longest first.
     idle_after: Duration,
+    /// What may wait for all users together, in octets: of each it may be more than its share, as
+    /// few are ever slow. Who has most of it is shed.
+    waiting_octets_max: usize,
 }
 
 impl Default for TcpLimits {
@@ -44,6 +47,7 @@ impl Default for TcpLimits {
             silent_max: 1024,
             subscribers_kept_max: 6144,
             idle_after: Duration::from_secs(10),
+            waiting_octets_max: 256 << 20,
         }
     }
 }
@@ -87,6 +91,8 @@ pub(crate) struct TcpConnections {
     unflushed: Vec<AssociationId>,
     silent: Rc<Cell<usize>>,
     limits: TcpLimits,
+    /// At least what waits for all users. Counted upward only, until it would be too much.
+    waiting_upper_bound: usize,
 }
 
 /// A connection that somebody opened, and the one that went for it.
@@ -95,11 +101,20 @@ pub(crate) struct Accepted {
     pub(crate) displaced: Option<AssociationId>,
 }
 
+/// The user for whom most waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Fullest {
+    pub(crate) association: AssociationId,
+    pub(crate) peer: SocketAddr,
+    pub(crate) waiting_octets: usize,
+}
+
 impl TcpConnections {
     pub(crate) fn new(inbox: &Rc<Inbox>, limits: TcpLimits) -> Self {
         Self {
             silent: Rc::default(),
             limits,
+            waiting_upper_bound: 0,
             inbox: Rc::clone(inbox),
             next: TCP_ASSOCIATIONS,
             connections: BTreeMap::new(),
@@ -223,11 +238,37 @@ impl TcpConnections {
                 waiting_octets: waiting.len(),
             });
         }
+        let before = waiting.len();
         encode(&mut waiting.octets);
+        self.waiting_upper_bound += waiting.len() - before;
         if !connection.is_unflushed.replace(true) {
             self.unflushed.push(association);
         }
         Ok(())
+    }
+
+    /// If too much waits for all users: the one for whom most does, to be closed by the caller. To
+    /// be repeated. An eighth is made free, so that it is not counted for every message.
+    pub(crate) fn fullest(&mut self) -> Option<Fullest> {
+        if self.waiting_upper_bound <= self.limits.waiting_octets_max {
+            return None;
+        }
+        let waiting = |connection: &Connection| connection.waiting.borrow().len();
+        let sum = self.connections.values().map(|one| waiting(one)).sum();
+        if sum <= self.limits.waiting_octets_max / 8 * 7 {
+            self.waiting_upper_bound = sum;
+            return None;
+        }
+        let fullest = self
+            .connections
+            .iter()
+            .max_by_key(|(_, one)| waiting(one))?;
+        let (association, connection) = fullest;
+        Some(Fullest {
+            association: *association,
+            peer: connection.peer,
+            waiting_octets: waiting(connection),
+        })
     }
 
     /// Writes what the connections take at once; their tasks write the rest.
@@ -519,6 +560,7 @@ mod tests {
         silent_max: 3,
         subscribers_kept_max: 2,
         idle_after: Duration::ZERO,
+        waiting_octets_max: 8000,
     };
 
     struct Strangers {
@@ -609,6 +651,33 @@ mod tests {
             }
             let refused = strangers.come(false).await.err().unwrap();
             assert!(refused.to_string().contains("4 connections"), "{refused}");
+        };
+        LocalSet::new().run_until(strangers).await;
+    }
+
+    #[tokio::test]
+    async fn the_user_for_whom_most_waits_goes_when_all_together_are_too_slow() {
+        let strangers = async {
+            let mut strangers = Strangers::new(LIMITS).await;
+            let mut came = Vec::new();
+            for _ in 0..3 {
+                came.push(strangers.come(false).await.unwrap().association);
+            }
+            let connections = &mut strangers.connections;
+            let mut wait = |to: usize, octets: usize| {
+                let sent = connections.send(came[to], |out| out.resize(out.len() + octets, 0));
+                assert_eq!(sent, Ok(()));
+                connections.fullest()
+            };
+            assert_eq!(wait(0, 2000), None);
+            assert_eq!(wait(1, 4000), None);
+            let fullest = wait(2, 3000).unwrap();
+            assert_eq!(
+                (fullest.association, fullest.waiting_octets),
+                (came[1], 4000)
+            );
+            strangers.connections.close(came[1]);
+            assert_eq!(strangers.connections.fullest(), None);
         };
         LocalSet::new().run_until(strangers).await;
     }
