@@ -25,11 +25,16 @@ impl Registrar {
             // "If the ENRP server fails to find any record of the PE in its handlespace, it
             // SHOULD consider the de-registration granted and completed."
             None => None,
-            Some(key) if owner == Some(from) => {
+            // One that is to be adopted leaves instead.
+            Some(key)
+                if owner == Some(from)
+                    || (self.is_to_be_adopted(key) && self.is_recorded_sender(from, key)) =>
+            {
                 self.remove(key, RemovalReason::Deregistered);
                 None
             }
-            // RFC 5352 §2.2.2: "de-registration is NOT allowed by proxy".
+            // RFC 5352 §2.2.2: "de-registration is NOT allowed by proxy"; and only at its home,
+            // which alone is believed when it tells of it.
             Some(_) => {
                 self.counters.deregistrations_rejected += 1;
                 self.emit(Event::DeregistrationRejected {

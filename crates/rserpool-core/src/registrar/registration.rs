@@ -63,6 +63,7 @@ impl Registrar {
             .and_then(|element| element.data.association());
         if owner != Some(from) {
             self.check_owner(from, known, owner)?;
+            self.check_home(from, known)?;
             self.check_room(from)?;
         }
         // Rules 1 to 3.
@@ -98,6 +99,32 @@ impl Registrar {
             self.hasten_keep_alive(key);
         }
         Err(ErrorCause::NonUniquePoolElementIdentifier)
+    }
+
+    /// The same where the home is a live peer, which watches the pool element and does not let a
+    /// stale one stay: whoever says to be it must have one of the addresses that its home
+    /// recorded. Is the home not live, nobody vouches for the one that was known.
+    fn check_home(&self, from: AssociationId, known: Option<ElementKey>) -> Result<(), ErrorCause> {
+        let Some(key) = known.filter(|key| !self.is_own(*key)) else {
+            return Ok(());
+        };
+        let element = self.handlespace.element(key);
+        let home = element.and_then(|element| element.home);
+        if home.is_some_and(|home| self.is_live(home)) && !self.is_recorded_sender(from, key) {
+            return Err(ErrorCause::NonUniquePoolElementIdentifier);
+        }
+        Ok(())
+    }
+
+    /// Whether an association shares an address with the ASAP transport that was recorded for a
+    /// pool element (rule 4).
+    pub(super) fn is_recorded_sender(&self, from: AssociationId, key: ElementKey) -> bool {
+        let Some(element) = self.handlespace.element(key) else {
+            return false;
+        };
+        let recorded = element.encoded.decode().asap_transport;
+        let peer = &self.associations[&from].peer;
+        recorded.is_none_or(|recorded| recorded.addresses.iter().any(|one| peer.has(*one)))
     }
 
     fn check_room(&mut self, from: AssociationId) -> Result<(), ErrorCause> {
