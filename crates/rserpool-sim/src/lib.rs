@@ -28,7 +28,7 @@ mod world;
 pub use check::{Rule, Violation};
 pub use fault::{Fault, FaultKind, FaultKinds, UnknownFault};
 pub use node::NodeId;
-pub use outcome::{Outcome, Statistics, run};
+pub use outcome::{Outcome, Statistics, run, run_and_tell};
 pub use scenario::{Peering, Preset, Scenario, UnknownPeering, UnknownPreset};
 pub use transcript::Transcript;
 pub use world::World;

@@ -93,12 +93,32 @@ impl fmt::Display for Statistics {
 /// Runs a scenario: first its faults, with what must always hold checked after every step; then
 /// until all is well again. Same seed and scenario: same outcome.
 pub fn run(seed: u64, scenario: &Scenario) -> Outcome {
-    let mut world = World::new(seed, scenario);
-    world.run_until(Timestamp(scenario.duration));
+    play(World::new(seed, scenario))
+}
+
+/// As [`run`], and hands over the lines of the transcript as they are written, first those that
+/// name its columns. The outcome's transcript has none of them, but the same digest.
+pub fn run_and_tell(
+    seed: u64,
+    scenario: &Scenario,
+    on_lines: impl FnMut(&str) + 'static,
+) -> Outcome {
+    let scenario = Scenario {
+        transcript: true,
+        ..scenario.clone()
+    };
+    let mut world = World::new(seed, &scenario);
+    world.tell_lines(on_lines);
+    play(world)
+}
+
+fn play(mut world: World) -> Outcome {
+    world.run_until(Timestamp(world.scenario.duration));
     if world.violations().is_empty() {
         world.stop_faults();
         world.check_liveness();
     }
+    world.flush_lines();
     let simulated = world.now().0;
     let (violations, transcript, statistics) = world.into_parts();
     Outcome {

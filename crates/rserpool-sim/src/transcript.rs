@@ -9,6 +9,9 @@ use std::fmt::{self, Write};
 /// Wider transcripts show no columns: a line should fit a screen.
 const COLUMNS_MAX: usize = 64;
 
+/// What the time takes in a line.
+const TIME_WIDTH: usize = 14;
+
 /// What happened in a run. Same scenario and seed: same octets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transcript {
@@ -49,6 +52,38 @@ impl Transcript {
     /// The lines, if they were kept.
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
+    }
+
+    /// The lines since this was called last.
+    pub(crate) fn take_lines(&mut self) -> String {
+        self.text.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Names the columns, from top to bottom, above their places in the lines.
+    pub(crate) fn legend(names: &[String]) -> String {
+        let rows = names.iter().map(String::len).max().unwrap_or(0);
+        if names.len() > COLUMNS_MAX {
+            return String::new();
+        }
+        let mut legend = String::new();
+        for row in 0..rows {
+            let _ = write!(legend, "{:TIME_WIDTH$}", "");
+            for name in names {
+                // Letters in the first row, numbers aligned below.
+                let from_end = rows - row;
+                let symbol = match row {
+                    0 => name.chars().next(),
+                    _ => name
+                        .chars()
+                        .skip(1)
+                        .nth((name.len()).wrapping_sub(1 + from_end)),
+                };
+                legend.push(symbol.unwrap_or(' '));
+            }
+            legend.truncate(legend.trim_end().len());
+            legend.push('\n');
+        }
+        legend
     }
 
     /// A number made of everything that happened: another one means another run.
@@ -142,5 +177,18 @@ impl Column {
             Self::Hung => 'h',
             Self::Paused => 'p',
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_legend_names_each_column_from_top_to_bottom() {
+        let names = ["r1", "r2", "e9", "e10"].map(String::from);
+        let legend = Transcript::legend(&names);
+        let lines: Vec<&str> = legend.lines().map(|line| &line[TIME_WIDTH..]).collect();
+        assert_eq!(lines, ["rree", "   1", "1290"]);
     }
 }

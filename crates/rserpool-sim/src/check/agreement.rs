@@ -17,10 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Snapshots(BTreeMap<NodeId, Snapshot>);
 
 impl Snapshots {
-    pub(super) fn get(&self, node: NodeId) -> Option<&Snapshot> {
-        self.0.get(&node)
-    }
-
     /// The pool elements of a pool that a registrar may name.
     pub(super) fn selectable(
         &self,

@@ -69,6 +69,12 @@ impl World {
         took
     }
 
+    pub(crate) fn first_trouble(&self) -> Option<String> {
+        let unwell = self.first_unwell()?;
+        let name = self.roster.name(unwell.node);
+        Some(format!("{}: {name} {}", unwell.rule, unwell.what))
+    }
+
     fn first_unwell(&self) -> Option<Unwell> {
         self.unregistered()
             .or_else(|| self.wrongly_listed())

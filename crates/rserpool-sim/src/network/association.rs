@@ -97,7 +97,9 @@ pub(crate) struct Association {
     /// The end of who began it, and of who accepted it.
     pub(crate) ends: [End; 2],
     /// Whom the one wanted.
-    pub(crate) target: Target,
+    pub(crate) target: Box<Target>,
+    /// Who accepted it had begun one itself, and has it now (RFC 9260 §5.2.1): as it wanted it.
+    pub(crate) wanted_by_acceptor: Option<Box<Target>>,
     pub(crate) delay: Duration,
     /// A slow link adds this.
     pub(crate) slow: Duration,
@@ -125,9 +127,34 @@ pub(crate) struct End {
     /// What is sent to this end cannot get through now; counted.
     pub(crate) blocked: u32,
     /// What waits for the path to this end.
-    pub(crate) held: Vec<OctetsId>,
+    pub(crate) held: Kept,
     /// What this end sent and the other never gets.
-    pub(crate) unsent: Vec<OctetsId>,
+    pub(crate) unsent: Kept,
+}
+
+/// Messages that wait. Mostly there are none, and there are many associations: so it is small.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(Option<Box<Messages>>);
+
+#[derive(Debug, Default)]
+struct Messages {
+    octets: Vec<OctetsId>,
+}
+
+impl Kept {
+    pub(crate) fn push(&mut self, octets: OctetsId) {
+        self.0.get_or_insert_default().octets.push(octets);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |kept| kept.octets.len())
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<OctetsId> {
+        self.0
+            .take()
+            .map_or_else(Vec::new, |messages| messages.octets)
+    }
 }
 
 /// The state of one end.
@@ -148,7 +175,8 @@ impl Association {
     ) -> Self {
         Self {
             ends: [End::new(initiator), End::new(acceptor)],
-            target,
+            target: Box::new(target),
+            wanted_by_acceptor: None,
             delay,
             slow: Duration::ZERO,
             up_at: Timestamp::ZERO,
@@ -181,8 +209,8 @@ impl End {
             state: EndState::Opening,
             latest_arrival: Timestamp::ZERO,
             blocked: 0,
-            held: Vec::new(),
-            unsent: Vec::new(),
+            held: Kept::default(),
+            unsent: Kept::default(),
         }
     }
 }

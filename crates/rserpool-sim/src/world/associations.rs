@@ -36,8 +36,13 @@ impl World {
         new.broken = acceptor.is_none();
         self.associations.push(new);
         let end = EndId::of_initiator(association);
-        self.nodes[initiator.index()].ends.insert(end);
         self.statistics.connects += 1;
+        if self.has_twin(end) {
+            self.nodes[initiator.index()].ends.insert(end);
+            let refused = Occurrence::ConnectFailed { association };
+            return self.schedule.add(self.now, refused);
+        }
+        self.nodes[initiator.index()].ends.insert(end);
         // A handshake of two round trips (RFC 9260 §5.1): who accepts is up after three ways.
         let at = self.now + delay * 3;
         let attempt = 0;
@@ -48,6 +53,64 @@ impl World {
                 attempt,
             },
         );
+    }
+
+    /// Between two pairs of ports there is one association (RFC 9260 §5.2): registrars speak ENRP
+    /// from the port at which they listen, and so do pool elements speak ASAP. Others have as
+    /// many as they like.
+    fn pairing(&self, association: u32) -> Option<(Protocol, [NodeId; 2])> {
+        let association = &self.associations[association as usize];
+        let nodes = [association.ends[0].node, association.ends[1].node];
+        let is_one_of_a_kind = match association.target.as_ref() {
+            Target::Peer(_) => nodes.iter().all(|node| self.roster.is_registrar(*node)),
+            Target::PoolElement(_) => true,
+            Target::Registrar(_) => matches!(self.nodes[nodes[0].index()].actor, Actor::Element(_)),
+        };
+        let mut pair = nodes;
+        pair.sort_unstable();
+        let is_somewhere = pair[0] != pair[1];
+        (is_one_of_a_kind && is_somewhere).then_some((association.target.protocol(), pair))
+    }
+
+    /// The ends of a node that share their ports with an association that is to be.
+    fn twins(&self, of: u32, node: NodeId) -> Vec<EndId> {
+        let Some(pairing) = self.pairing(of) else {
+            return Vec::new();
+        };
+        let ends = self.nodes[node.index()].ends.iter().copied();
+        ends.filter(|end| end.association() != of)
+            .filter(|end| self.pairing(end.association()) == Some(pairing))
+            .collect()
+    }
+
+    /// Whether who begins an association has one there, or is about to.
+    fn has_twin(&self, initiator: EndId) -> bool {
+        let node = self.node_of(initiator);
+        !self.twins(initiator.association(), node).is_empty()
+    }
+
+    /// Who accepts an association may have had one with the same ports: of an earlier process,
+    /// which is gone with it; or it has begun one itself, which becomes the same.
+    fn settle_twins(&mut self, index: u32) {
+        let acceptor = self.associations[index as usize].ends[1].node;
+        for twin in self.twins(index, acceptor) {
+            let association = &mut self.associations[twin.association() as usize];
+            match association.ends[twin.side()].state {
+                EndState::Up => self.on_lost(twin),
+                EndState::Opening if self.random.percent(50) => {
+                    association.ends[twin.side()].state = EndState::Gone;
+                    let target = association.target.clone();
+                    self.nodes[acceptor.index()].ends.remove(&twin);
+                    self.associations[index as usize].wanted_by_acceptor = Some(target);
+                }
+                EndState::Opening => {
+                    let association = twin.association();
+                    let refused = Occurrence::ConnectFailed { association };
+                    self.schedule.add(self.now, refused);
+                }
+                EndState::Gone => {}
+            }
+        }
     }
 
     /// The request gets to who is to accept it.
@@ -107,6 +170,7 @@ impl World {
     }
 
     fn accept(&mut self, index: u32) {
+        self.settle_twins(index);
         let [initiator, acceptor] = [EndId::of_initiator(index), EndId::of_acceptor(index)];
         let association = &mut self.associations[index as usize];
         let back = self.now + association.delay;
@@ -183,11 +247,17 @@ impl World {
             let association = &self.associations[end.association() as usize];
             end.is_of_initiator()
                 && association.ends[0].state == EndState::Opening
-                && association.target == *target
+                && *association.target == *target
         });
         for end in opening.collect::<Vec<_>>() {
             self.close(end);
         }
+        // That it has failed, and nobody has read that yet, is of no interest any more.
+        let associations = &self.associations;
+        self.nodes[initiator.index()].inbox.retain(|occurrence| {
+            !matches!(occurrence, Occurrence::ConnectFailed { association }
+                if *associations[*association as usize].target == *target)
+        });
     }
 
     /// A node closes its end; the other is told after everything that was sent before.
@@ -196,7 +266,7 @@ impl World {
         let own = &mut association.ends[end.side()];
         own.state = EndState::Gone;
         let node = own.node;
-        for octets in own.held.drain(..).chain(own.unsent.drain(..)) {
+        for octets in own.held.take().into_iter().chain(own.unsent.take()) {
             self.octets.release(octets);
         }
         self.nodes[node.index()].ends.remove(&end);
@@ -226,7 +296,7 @@ impl World {
         }
         own.state = EndState::Gone;
         let node = own.node;
-        for octets in own.held.drain(..) {
+        for octets in own.held.take() {
             self.octets.release(octets);
         }
         self.nodes[node.index()].ends.remove(&end);
@@ -273,7 +343,7 @@ impl World {
         match occurrence {
             Occurrence::Up { end } => self.tell(node, News::Up { end }),
             Occurrence::ConnectFailed { association } => {
-                let target = self.associations[association as usize].target.clone();
+                let target = Target::clone(&self.associations[association as usize].target);
                 self.tell(node, News::ConnectFailed { target });
             }
             Occurrence::Lost { end } => {
@@ -299,8 +369,8 @@ impl World {
     fn tell_unsent(&mut self, node: NodeId, end: EndId) {
         let association = &mut self.associations[end.association() as usize];
         let is_asap = association.target.protocol() == Protocol::Asap;
-        let mut unsent = std::mem::take(&mut association.ends[end.side()].unsent);
-        unsent.append(&mut association.ends[end.other().side()].held);
+        let mut unsent = association.ends[end.side()].unsent.take();
+        unsent.append(&mut association.ends[end.other().side()].held.take());
         for octets in unsent {
             if self.random.percent(50) {
                 let octets = self.octets.octets(octets);
@@ -370,14 +440,14 @@ impl World {
         let association = &mut self.associations[end.association() as usize];
         let own = &mut association.ends[end.side()];
         own.blocked -= 1;
-        if own.blocked > 0 || own.held.is_empty() {
+        if own.blocked > 0 || own.held.len() == 0 {
             return;
         }
         let (short, long) = self.profile.retransmission;
         let at = self.now + association.delay + self.random.between(short, long);
         let at = at.max(own.latest_arrival);
         own.latest_arrival = at;
-        for octets in own.held.drain(..) {
+        for octets in own.held.take() {
             self.schedule.add(at, Occurrence::Arrival { end, octets });
         }
     }

@@ -1,6 +1,6 @@
 //! Who there is, and how each is configured.
 
-use super::World;
+use super::{Listener, World};
 use crate::check::Checker;
 use crate::clock::Clock;
 use crate::fault::{FaultKind, plan};
@@ -78,6 +78,7 @@ impl World {
             checker: Checker::new(&roster),
             transcript: Transcript::new(scenario.transcript, roster.len()),
             statistics: Statistics::default(),
+            listener: Listener::default(),
             is_small: roster.len() <= SMALL,
             scratch: Vec::new(),
             scenario: scenario.clone(),

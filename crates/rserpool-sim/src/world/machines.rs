@@ -328,7 +328,12 @@ fn registrar_input(associations: &[Association], news: News) -> Option<registrar
             let known = &associations[end.association() as usize];
             let peer = peer_address(known, end);
             let association = association_id(end);
-            match remote(&known.target).filter(|_| end.is_of_initiator()) {
+            let asked = if end.is_of_initiator() {
+                Some(&known.target)
+            } else {
+                known.wanted_by_acceptor.as_ref()
+            };
+            match asked.and_then(|target| remote(target)) {
                 Some(to) => registrar::Input::Connected {
                     association,
                     to,
@@ -438,7 +443,7 @@ fn peer_address(association: &Association, end: EndId) -> PeerAddress {
     PeerAddress {
         transport: association.target.transport(),
         addresses: addresses(association.ends[end.other().side()].node),
-        port: match &association.target {
+        port: match association.target.as_ref() {
             Target::Peer(_) => ENRP_PORT,
             Target::Registrar(_) | Target::PoolElement(_) => CLIENT_PORT,
         },
@@ -449,7 +454,7 @@ fn peer_address(association: &Association, end: EndId) -> PeerAddress {
 /// The registrar at the other end of a client's association: as it was asked for, or, if the
 /// registrar began it, where it speaks ASAP.
 fn registrar_of(association: &Association) -> RegistrarAddress {
-    match &association.target {
+    match association.target.as_ref() {
         Target::Registrar(address) | Target::Peer(address) => address.clone(),
         Target::PoolElement(_) => RegistrarAddress {
             transport: Transport::Sctp,

@@ -36,6 +36,7 @@ use crate::{Scenario, Statistics};
 use rserpool_core::{Machine, Timers, Timestamp, registrar};
 use rserpool_wire::RegistrarId;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// A whole operational scope in virtual time.
@@ -68,10 +69,22 @@ pub struct World {
     pub(crate) checker: Checker,
     pub(crate) transcript: Transcript,
     pub(crate) statistics: Statistics,
+    /// Who is told the lines of the transcript.
+    listener: Listener,
     /// Few enough nodes that everything is checked.
     is_small: bool,
     /// For checking that what was decoded encodes to the same octets.
     scratch: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Listener(Option<Box<dyn FnMut(&str)>>);
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = self.0.is_some();
+        f.debug_tuple("Listener").field(&told).finish()
+    }
 }
 
 impl World {
@@ -83,6 +96,7 @@ impl World {
         self.now = self.now.max(at);
         self.statistics.steps += 1;
         self.happen(occurrence);
+        self.flush_lines();
         true
     }
 
@@ -97,6 +111,26 @@ impl World {
     /// Lets time go on.
     pub fn run_for(&mut self, duration: Duration) {
         self.run_until(self.now + duration);
+    }
+
+    /// From now on, the lines of the transcript are handed over as they are written, and not
+    /// kept; first those that name its columns.
+    pub fn tell_lines(&mut self, mut on_lines: impl FnMut(&str) + 'static) {
+        let nodes = (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(NodeId);
+        let names: Vec<String> = nodes
+            .map(|node| self.roster.name(node).to_string())
+            .collect();
+        on_lines(&Transcript::legend(&names));
+        self.listener = Listener(Some(Box::new(on_lines)));
+    }
+
+    pub(crate) fn flush_lines(&mut self) {
+        if let Listener(Some(on_lines)) = &mut self.listener {
+            let lines = self.transcript.take_lines();
+            if !lines.is_empty() {
+                on_lines(&lines);
+            }
+        }
     }
 
     /// A fault happens now, whatever the plan says.
@@ -135,6 +169,18 @@ impl World {
     /// How many pool elements this registrar lists.
     pub fn listed(&self, registrar: NodeId) -> usize {
         self.checker.listed(registrar)
+    }
+
+    /// How many pool elements this registrar is the home of.
+    pub fn owned(&self, registrar: NodeId) -> usize {
+        self.checker.owned(registrar).len()
+    }
+
+    /// The first thing that is not as it is to be when nothing is wrong: somebody who is not
+    /// registered, or is and should not be, registrars that do not agree, a pool user that is
+    /// not up to date. `None`: all is well.
+    pub fn trouble(&self) -> Option<String> {
+        self.first_trouble()
     }
 
     /// What this registrar says of itself; `None` while it is down.

@@ -66,7 +66,7 @@ impl World {
             let association = &mut self.associations[end.association() as usize];
             let own = &mut association.ends[end.side()];
             own.state = EndState::Gone;
-            for octets in own.held.drain(..).chain(own.unsent.drain(..)) {
+            for octets in own.held.take().into_iter().chain(own.unsent.take()) {
                 self.octets.release(octets);
             }
             self.checker.told_gone(node, end);
