@@ -199,6 +199,12 @@ pub struct Counters {
 }
 
 impl Registrar {
+    /// Panics if an index of the handlespace, or a checksum, is not what it would be if it were
+    /// made from scratch. Takes time in proportion to the size of the handlespace.
+    pub fn check_invariants(&self) {
+        self.handlespace.check_invariants();
+    }
+
     pub(super) fn take_snapshot(&self) -> Snapshot {
         Snapshot {
             at: self.now,
