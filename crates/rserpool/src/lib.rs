@@ -67,7 +67,9 @@ pub use session::{Session, SessionElement, SessionEvent, SessionSender};
 pub use timers::{SessionTimers, Timers};
 
 pub use rserpool_core::pool_user::Limits as PoolUserLimits;
-pub use rserpool_core::registrar::{Limits, PeerSnapshot, PeerStatus, Snapshot};
+pub use rserpool_core::registrar::{
+    Limits, PeerSnapshot, PeerStatus, PoolElementSnapshot, PoolSnapshot, Snapshot,
+};
 pub use rserpool_core::{InvalidRegistrarAddress, RegistrarAddress, Transport};
 pub use rserpool_handlespace::{MemberSelection, Policies};
 pub use rserpool_net::{
