@@ -1,15 +1,367 @@
 //! Adoption (RFC 5353 §3.5.2, step 2): pool elements that were taken over are asked to take this
 //! registrar as their home.
 //!
+//! One association for each distinct ASAP transport, so many at once as the limit says. An
+//! association is closed when no pool element uses it any longer.
 //! Must not know why they were taken over.
 
-use super::Registrar;
-use crate::AssociationId;
+use super::contact::address_of;
+use super::event::{Event, RemovalReason};
+use super::{CloseReason, Output, Registrar, Remote, Timer, TimerId};
+use crate::{AssociationId, PeerAddress, Transport};
 use rserpool_handlespace::ElementKey;
+use rserpool_wire::asap::EndpointKeepAlive;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+/// No wait is shorter, whatever the configured timers.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Numbers what is adopted together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(super) struct AdoptionId(u64);
+
+/// Pool elements that are being adopted. No more of them than pool elements that are owned.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Adoptions {
+    by_id: BTreeMap<AdoptionId, Adoption>,
+    by_transport: BTreeMap<PeerAddress, AdoptionId>,
+    by_element: BTreeMap<ElementKey, AdoptionId>,
+    /// Associations for this purpose.
+    by_association: BTreeMap<AssociationId, AdoptionId>,
+    /// Those that wait for others to come to their end.
+    queue: VecDeque<AdoptionId>,
+    /// How many are under way.
+    running: usize,
+    last: AdoptionId,
+}
+
+/// Pool elements with one ASAP transport.
+#[derive(Clone, Debug)]
+struct Adoption {
+    transport: Option<PeerAddress>,
+    pool_elements: BTreeSet<ElementKey>,
+    phase: Phase,
+    timer: TimerId,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Queued,
+    /// Nobody knows where the pool elements are. They may register by themselves.
+    Hoping,
+    Connecting,
+    /// Asked over an association that was there already.
+    Asking,
+    /// Asked, over an association for this purpose.
+    Connected(AssociationId),
+    /// All that answered have been adopted; the association is theirs.
+    Settled(AssociationId),
+}
 
 impl Registrar {
+    /// Asks pool elements to take this registrar as their home.
+    pub(super) fn start_adoptions(&mut self, pool_elements: Vec<ElementKey>) {
+        for key in pool_elements {
+            let transport = self.asap_transport(key);
+            let known = transport
+                .as_ref()
+                .and_then(|transport| self.adoptions.by_transport.get(transport))
+                .copied()
+                .filter(|id| self.adoptions.is_beginning(*id));
+            let id = known.unwrap_or_else(|| self.queue_adoption(transport));
+            self.adoptions.by_element.insert(key, id);
+            if let Some(adoption) = self.adoptions.by_id.get_mut(&id) {
+                adoption.pool_elements.insert(key);
+            }
+        }
+        self.run_adoptions();
+    }
+
+    fn queue_adoption(&mut self, transport: Option<PeerAddress>) -> AdoptionId {
+        let adoptions = &mut self.adoptions;
+        let id = AdoptionId(adoptions.last.0 + 1);
+        adoptions.last = id;
+        if let Some(transport) = &transport {
+            adoptions.by_transport.insert(transport.clone(), id);
+        }
+        let adoption = Adoption {
+            transport,
+            pool_elements: BTreeSet::new(),
+            phase: Phase::Queued,
+            timer: TimerId::default(),
+        };
+        adoptions.by_id.insert(id, adoption);
+        adoptions.queue.push_back(id);
+        id
+    }
+
+    /// Where a pool element is reached by ASAP: what its home recorded.
+    fn asap_transport(&self, key: ElementKey) -> Option<PeerAddress> {
+        let element = self.handlespace.element(key)?.encoded.decode();
+        let sctp = element.asap_transport?;
+        Some(PeerAddress {
+            transport: Transport::Sctp,
+            addresses: sctp.addresses,
+            port: sctp.port,
+            udp_port: element.encapsulation_ports.asap.map(NonZeroU16::get),
+        })
+        .filter(|transport| transport.port != 0 && !transport.addresses.is_empty())
+    }
+
+    /// Begins as many as the window has room for.
+    fn run_adoptions(&mut self) {
+        while self.adoptions.running < self.config.limits.adoptions_at_once_max {
+            let Some(id) = self.adoptions.queue.pop_front() else {
+                return;
+            };
+            let needed = self.adoptions.by_id.get(&id).is_some_and(|adoption| {
+                let mut keys = adoption.pool_elements.iter();
+                keys.any(|key| self.is_to_be_adopted(*key))
+            });
+            if needed {
+                self.adoptions.running += 1;
+                self.run_adoption(id);
+            } else {
+                self.forget_adoption(id);
+            }
+        }
+    }
+
+    fn run_adoption(&mut self, id: AdoptionId) {
+        self.start_adoption_timer(id);
+        let adoption = self.adoptions.by_id.get(&id);
+        let Some(transport) = adoption.and_then(|adoption| adoption.transport.clone()) else {
+            return self.set_adoption_phase(id, Phase::Hoping);
+        };
+        if let Some(association) = self.association_at(&address_of(&transport)) {
+            self.set_adoption_phase(id, Phase::Asking);
+            return self.ask_to_adopt(id, association);
+        }
+        self.set_adoption_phase(id, Phase::Connecting);
+        let to = Remote::PoolElement(transport);
+        self.outputs.push_back(Output::Connect { to });
+    }
+
+    pub(super) fn on_pool_element_connected(
+        &mut self,
+        association: AssociationId,
+        transport: &PeerAddress,
+        peer: PeerAddress,
+    ) {
+        let id = self.connecting_adoption(transport);
+        if !self.on_association_up(association, peer) {
+            return self.on_pool_element_not_connected(transport);
+        }
+        let Some(id) = id else {
+            return self.close_association(association, CloseReason::NotNeeded);
+        };
+        self.set_adoption_phase(id, Phase::Connected(association));
+        self.adoptions.by_association.insert(association, id);
+        self.ask_to_adopt(id, association);
+    }
+
+    /// Nobody is there; or the pool element itself has connected to this registrar meanwhile.
+    pub(super) fn on_pool_element_not_connected(&mut self, transport: &PeerAddress) {
+        let Some(id) = self.connecting_adoption(transport) else {
+            return;
+        };
+        self.set_adoption_phase(id, Phase::Asking);
+        match self.association_at(&address_of(transport)) {
+            Some(association) => self.ask_to_adopt(id, association),
+            None => self.end_adoption(id),
+        }
+    }
+
+    fn connecting_adoption(&self, transport: &PeerAddress) -> Option<AdoptionId> {
+        let id = *self.adoptions.by_transport.get(transport)?;
+        let adoption = self.adoptions.by_id.get(&id)?;
+        (adoption.phase == Phase::Connecting).then_some(id)
+    }
+
+    /// Step 2: "send a point-to-point ASAP_ENDPOINT_KEEP_ALIVE message, with the 'H' flag set to
+    /// '1', to each of the PEs."
+    fn ask_to_adopt(&mut self, id: AdoptionId, association: AssociationId) {
+        let Some(adoption) = self.adoptions.by_id.get(&id) else {
+            return;
+        };
+        let keys: Vec<_> = adoption.pool_elements.iter().copied().collect();
+        for key in keys {
+            let Some(element) = self.handlespace.element(key) else {
+                continue;
+            };
+            let message = EndpointKeepAlive {
+                registrar: self.config.id,
+                home: true,
+                pool_handle: element.pool_handle.clone(),
+                pool_element: Some(element.id),
+            };
+            if self.is_to_be_adopted(key) {
+                self.counters.keep_alives += 1;
+                self.send(association, message);
+            }
+        }
+        self.start_adoption_timer(id);
+    }
+
     /// A pool element that was taken over has accepted this registrar as its home.
     pub(super) fn on_adoption_acknowledged(&mut self, key: ElementKey, association: AssociationId) {
-        self.adopt(key, association);
+        if !self.adopt(key, association) {
+            return;
+        }
+        if let Some(element) = self.handlespace.element(key) {
+            let event = Event::PoolElementAdopted {
+                pool_handle: element.pool_handle.clone(),
+                pool_element: element.id,
+                association,
+            };
+            self.emit(event);
+        }
+        let Some(id) = self.adoptions.by_element.remove(&key) else {
+            return;
+        };
+        let Some(adoption) = self.adoptions.by_id.get_mut(&id) else {
+            return;
+        };
+        adoption.pool_elements.remove(&key);
+        if adoption.pool_elements.is_empty() && adoption.phase != Phase::Queued {
+            self.end_adoption(id);
+        }
+    }
+
+    /// Time is up for those that have not answered; or it is looked whether an association is
+    /// still needed.
+    pub(super) fn fire_adoption(&mut self, id: AdoptionId) {
+        let Some(adoption) = self.adoptions.by_id.get(&id) else {
+            return;
+        };
+        let association = match adoption.phase {
+            Phase::Settled(association) => association,
+            Phase::Connecting => {
+                self.stop_connecting(id);
+                return self.end_adoption(id);
+            }
+            Phase::Queued | Phase::Hoping | Phase::Asking | Phase::Connected(_) => {
+                return self.end_adoption(id);
+            }
+        };
+        let up = self.associations.get(&association);
+        let is_used =
+            up.is_some_and(|up| !up.pool_elements.is_empty() || !up.subscriptions.is_empty());
+        if is_used {
+            return self.start_adoption_timer(id);
+        }
+        self.close_association(association, CloseReason::NotNeeded);
+    }
+
+    /// Those that have not answered are removed, and the next ones begin.
+    fn end_adoption(&mut self, id: AdoptionId) {
+        let Some(adoption) = self.adoptions.by_id.get_mut(&id) else {
+            return;
+        };
+        let silent = std::mem::take(&mut adoption.pool_elements);
+        let phase = adoption.phase;
+        if let Some(transport) = adoption.transport.take()
+            && self.adoptions.by_transport.get(&transport) == Some(&id)
+        {
+            self.adoptions.by_transport.remove(&transport);
+        }
+        for key in silent {
+            self.adoptions.by_element.remove(&key);
+            if self.is_to_be_adopted(key) {
+                self.remove(key, RemovalReason::NotAdopted);
+            }
+        }
+        match phase {
+            Phase::Connected(association) => {
+                self.set_adoption_phase(id, Phase::Settled(association));
+                self.start_adoption_timer(id);
+            }
+            Phase::Queued
+            | Phase::Hoping
+            | Phase::Connecting
+            | Phase::Asking
+            | Phase::Settled(_) => self.forget_adoption(id),
+        }
+        self.adoptions.running = self.adoptions.running.saturating_sub(1);
+        self.run_adoptions();
+    }
+
+    /// An association is gone; if it was for this purpose, so is the adoption.
+    pub(super) fn on_adoption_association_lost(&mut self, association: AssociationId) {
+        let Some(id) = self.adoptions.by_association.remove(&association) else {
+            return;
+        };
+        let phase = self.adoptions.by_id.get(&id).map(|adoption| adoption.phase);
+        match phase {
+            Some(Phase::Connected(_)) => {
+                self.set_adoption_phase(id, Phase::Asking);
+                self.end_adoption(id);
+            }
+            Some(Phase::Settled(_)) => self.forget_adoption(id),
+            None | Some(Phase::Queued | Phase::Hoping | Phase::Connecting | Phase::Asking) => {}
+        }
+    }
+
+    fn set_adoption_phase(&mut self, id: AdoptionId, phase: Phase) {
+        if let Some(adoption) = self.adoptions.by_id.get_mut(&id) {
+            adoption.phase = phase;
+        }
+    }
+
+    fn stop_connecting(&mut self, id: AdoptionId) {
+        let adoption = self.adoptions.by_id.get(&id);
+        if let Some(transport) = adoption.and_then(|adoption| adoption.transport.clone()) {
+            let to = Remote::PoolElement(transport);
+            self.outputs.push_back(Output::StopConnecting { to });
+        }
+    }
+
+    fn forget_adoption(&mut self, id: AdoptionId) {
+        let Some(mut adoption) = self.adoptions.by_id.remove(&id) else {
+            return;
+        };
+        self.timers.stop(&mut adoption.timer, Timer::Adoption(id));
+        if let Some(transport) = adoption.transport
+            && self.adoptions.by_transport.get(&transport) == Some(&id)
+        {
+            self.adoptions.by_transport.remove(&transport);
+        }
+        for key in adoption.pool_elements {
+            self.adoptions.by_element.remove(&key);
+        }
+    }
+
+    /// As long as a pool element of this registrar's own may take until it has been asked and
+    /// has answered.
+    fn start_adoption_timer(&mut self, id: AdoptionId) {
+        let timers = &self.config.timers;
+        let patience = timers.keep_alive_interval * 3 / 2 + timers.keep_alive_timeout;
+        let deadline = self.now + patience.max(SHORTEST);
+        if let Some(adoption) = self.adoptions.by_id.get_mut(&id) {
+            self.timers
+                .start(&mut adoption.timer, Timer::Adoption(id), deadline);
+        }
+    }
+
+    /// Nobody is connected to any longer.
+    pub(super) fn stop_adoptions(&mut self) {
+        for adoption in std::mem::take(&mut self.adoptions).by_id.into_values() {
+            if let Some(transport) = adoption.transport
+                && adoption.phase == Phase::Connecting
+            {
+                let to = Remote::PoolElement(transport);
+                self.outputs.push_back(Output::StopConnecting { to });
+            }
+        }
+    }
+}
+
+impl Adoptions {
+    /// Whether more pool elements can be added: they have not been asked yet.
+    fn is_beginning(&self, id: AdoptionId) -> bool {
+        let adoption = self.by_id.get(&id);
+        adoption.is_some_and(|adoption| matches!(adoption.phase, Phase::Queued | Phase::Connecting))
     }
 }

@@ -2,14 +2,17 @@
 //!
 //! Must not know transports.
 
+use super::contact::address_of;
 use super::event::{Event, RemovalReason, SubscriptionEnd};
+use super::peer::Peers;
 use super::{CloseReason, Limit, Output, Registrar};
 use crate::rate_limit::RateLimit;
-use crate::{AssociationId, PeerAddress};
+use crate::{AssociationId, PeerAddress, RegistrarAddress, SCTP_UDP_PORT, Transport};
 use rserpool_handlespace::ElementKey;
 use rserpool_wire::PoolHandle;
 use rserpool_wire::asap::Message;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// An association that is up.
 #[derive(Clone, Debug)]
@@ -26,16 +29,26 @@ pub(super) struct Association {
 }
 
 impl Registrar {
-    pub(super) fn on_association_up(&mut self, association: AssociationId, peer: PeerAddress) {
+    /// Whether there is room for it; else it is closed.
+    pub(super) fn on_association_up(
+        &mut self,
+        association: AssociationId,
+        peer: PeerAddress,
+    ) -> bool {
         if self.shutting_down {
-            return self.close(association, CloseReason::ShuttingDown);
+            self.close(association, CloseReason::ShuttingDown);
+            return false;
         }
         if self.associations.contains_key(&association) {
-            return;
+            return false;
         }
         if self.associations.len() >= self.config.limits.associations_max {
             self.count_limit(Limit::Associations, Some(association));
-            return self.close(association, CloseReason::TooManyAssociations);
+            self.close(association, CloseReason::TooManyAssociations);
+            return false;
+        }
+        for endpoint in endpoints(&address_of(&peer)) {
+            self.endpoints.insert(endpoint, association);
         }
         let event = Event::AssociationUp {
             association,
@@ -50,6 +63,7 @@ impl Registrar {
             errors: RateLimit::default(),
         };
         self.associations.insert(association, up);
+        true
     }
 
     /// The pool elements registered over it are gone at once: nobody resolves to them any more.
@@ -58,6 +72,11 @@ impl Registrar {
         let Some(lost) = self.associations.remove(&association) else {
             return;
         };
+        for endpoint in endpoints(&address_of(&lost.peer)) {
+            if self.endpoints.get(&endpoint) == Some(&association) {
+                self.endpoints.remove(&endpoint);
+            }
+        }
         for pool_handle in &lost.subscriptions {
             self.subscriptions.remove(association, pool_handle);
             self.emit(Event::SubscriptionEnded {
@@ -74,6 +93,21 @@ impl Registrar {
             association,
             pool_elements,
         });
+        self.on_adoption_association_lost(association);
+        self.on_link_lost(association);
+    }
+
+    /// The association whose other end is there.
+    pub(super) fn association_at(&self, address: &RegistrarAddress) -> Option<AssociationId> {
+        endpoints(address)
+            .filter_map(|endpoint| self.endpoints.get(&endpoint).copied())
+            .next()
+    }
+
+    /// Closes an association, and what depends on it ends.
+    pub(super) fn close_association(&mut self, association: AssociationId, reason: CloseReason) {
+        self.close(association, reason);
+        self.on_association_lost(association);
     }
 
     /// Only what fails to reach a pool element matters (RFC 5352 §3.5): who asks and cannot be
@@ -91,6 +125,10 @@ impl Registrar {
             return;
         }
         self.stop_announces();
+        self.stop_contacts();
+        self.stop_adoptions();
+        self.peers = Peers::default();
+        self.endpoints.clear();
         let associations = std::mem::take(&mut self.associations);
         for association in associations.into_keys() {
             self.close(association, CloseReason::ShuttingDown);
@@ -106,4 +144,13 @@ impl Registrar {
             reason,
         });
     }
+}
+
+/// A transport, an address, its port, and the UDP port at which SCTP is encapsulated.
+pub(super) type Endpoint = (Transport, IpAddr, u16, u16);
+
+fn endpoints(address: &RegistrarAddress) -> impl Iterator<Item = Endpoint> + use<'_> {
+    let udp_port = address.udp_port.unwrap_or(SCTP_UDP_PORT);
+    let addresses = address.addresses.iter();
+    addresses.map(move |ip| (address.transport, ip.to_canonical(), address.port, udp_port))
 }

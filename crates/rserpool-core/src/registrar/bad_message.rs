@@ -42,19 +42,27 @@ impl Registrar {
     }
 
     fn send_error(&mut self, to: AssociationId, causes: Vec<ErrorCause>) {
+        if self.admit_error(to, &causes) {
+            let error = OperationError { causes };
+            self.send(to, asap::Error { error });
+        }
+    }
+
+    /// Whether there is something to report, and not too much has been reported already.
+    pub(super) fn admit_error(&mut self, to: AssociationId, causes: &[ErrorCause]) -> bool {
         if causes.is_empty() {
-            return;
+            return false;
         }
         let rate = self.config.limits.errors_per_second;
         let admitted = self
             .associations
             .get_mut(&to)
             .is_some_and(|association| association.errors.admit(self.now, rate));
-        if !admitted {
-            return self.count_limit(Limit::Errors, Some(to));
+        if admitted {
+            self.counters.errors_sent += 1;
+        } else {
+            self.count_limit(Limit::Errors, Some(to));
         }
-        self.counters.errors_sent += 1;
-        let error = OperationError { causes };
-        self.send(to, asap::Error { error });
+        admitted
     }
 }

@@ -13,12 +13,14 @@
 //! | `association` | who is connected; shutting down |
 //! | `enrp_message` | RFC 5353: every ENRP message takes this way |
 //! | `initialization` | RFC 5353 §3.2.2: mentor, peer list |
+//! | `list` | §3.2.2.2: asking for the peer list, and answering |
 //! | `download` | §3.2.3, the registrar that starts |
 //! | `table_session` | §3.2.3, §3.6.3: request and response |
 //! | `handle_table` | §3.2.3, §3.6.3, the registrar that is asked |
 //! | `handle_update` | §3.3 |
 //! | `peer` | §3.4: the peer list |
 //! | `peer_connection` | how peers are connected, and which association is whose |
+//! | `contact` | addresses at which peers are or may be |
 //! | `presence` | §3.4.1, §3.4.2 |
 //! | `peer_failure` | §3.4.3 |
 //! | `takeover_arbitration` | §3.5.1 |
@@ -37,6 +39,7 @@ mod association;
 mod audit;
 mod bad_message;
 mod config;
+mod contact;
 mod deregistration;
 mod download;
 mod enrp_message;
@@ -47,6 +50,7 @@ mod handlespace_change;
 mod initialization;
 mod keep_alive;
 mod limit;
+mod list;
 mod ownership;
 mod peer;
 mod peer_connection;
@@ -71,9 +75,12 @@ pub use snapshot::{
 
 use crate::timer_queue::TimerId;
 use crate::{AssociationId, Machine, PeerAddress, RegistrarAddress, TimerQueue, Timestamp};
+use adoption::{AdoptionId, Adoptions};
 use announce::Announces;
-use association::Association;
+use association::{Association, Endpoint};
+use contact::ContactId;
 use handlespace_change::ElementState;
+use initialization::Initialization;
 use peer::Peers;
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64;
@@ -243,9 +250,13 @@ pub struct Registrar {
     config: Config,
     handlespace: Handlespace<ElementState>,
     associations: BTreeMap<AssociationId, Association>,
+    /// Which association leads where.
+    endpoints: BTreeMap<Endpoint, AssociationId>,
     subscriptions: Subscriptions,
     announces: Announces,
+    initialization: Initialization,
     peers: Peers,
+    adoptions: Adoptions,
     timers: TimerQueue<Timer>,
     rng: Pcg64,
     now: Timestamp,
@@ -271,6 +282,15 @@ enum Timer {
     RegistrationLife(ElementKey),
     T6ServerAnnounce,
     T7EnrpOutdate(RegistrarId),
+    Initialization,
+    PeerHeartbeat,
+    /// What a peer's timer is for depends on its status.
+    Peer(RegistrarId),
+    /// A peer's address is tried again, or an attempt takes too long.
+    PeerContact(ContactId),
+    /// An association with a peer is closed.
+    PeerLink(AssociationId),
+    Adoption(AdoptionId),
     /// A peer is asked for a part of its handle table.
     TableResponse(RegistrarId),
     /// A peer asks for parts of the handle table.
@@ -289,9 +309,12 @@ impl Machine for Registrar {
             handlespace: Handlespace::new(limits, config.policies.clone(), seed),
             config,
             associations: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             subscriptions: Subscriptions::default(),
             announces: Announces::default(),
+            initialization: Initialization::default(),
             peers: Peers::default(),
+            adoptions: Adoptions::default(),
             timers: TimerQueue::default(),
             rng: Pcg64::seed_from_u64(seed),
             now,
@@ -345,6 +368,12 @@ impl Machine for Registrar {
                 Timer::RegistrationLife(key) => self.fire_registration_life(key, deadline),
                 Timer::T6ServerAnnounce => self.fire_server_announce(),
                 Timer::T7EnrpOutdate(registrar) => self.fire_enrp_outdate(registrar),
+                Timer::Initialization => self.fire_initialization(),
+                Timer::PeerHeartbeat => self.fire_peer_heartbeat(),
+                Timer::Peer(peer) => self.fire_peer(peer),
+                Timer::PeerContact(contact) => self.fire_peer_contact(contact),
+                Timer::PeerLink(association) => self.fire_peer_link(association),
+                Timer::Adoption(adoption) => self.fire_adoption(adoption),
                 Timer::TableResponse(peer) => self.fire_table_response(peer),
                 Timer::TableSession(peer) => self.fire_table_session(peer),
             }
@@ -417,6 +446,9 @@ impl Registrar {
             return;
         };
         let late = self.now.since(deadline).min(self.now.since(before));
+        if late > self.config.timers.max_time_no_response / 2 {
+            self.on_stall();
+        }
         let patience = self.config.timers.keep_alive_timeout;
         if late <= patience / 2 {
             return;

@@ -1,9 +1,27 @@
 //! How peers are connected, and which association is whose.
 //!
+//! An association is the peer's that its first ENRP message names. Of two associations with one
+//! peer, both keep the one that the registrar with the greater identifier began; the other one
+//! stays open a little for what is under way.
 //! Must not know what is said over it.
 
-use super::{Registrar, Remote};
-use crate::{AssociationId, PeerAddress};
+use super::contact::{ContactId, Phase, address_of, is_same_endpoint, is_same_remote};
+use super::event::Event;
+use super::peer::{Peer, Peers, Status};
+use super::{CloseReason, Registrar, Remote, Timer, TimerId};
+use crate::{AssociationId, PeerAddress, RegistrarAddress};
+use rserpool_wire::RegistrarId;
+
+/// An association over which ENRP is spoken, or will be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Link {
+    /// This registrar began it, to be connected to whoever is there.
+    contact: Option<ContactId>,
+    /// Whose it is, once that was said.
+    pub(super) peer: Option<RegistrarId>,
+    /// It is closed unless something is said, or because there is a better one.
+    timer: TimerId,
+}
 
 impl Registrar {
     pub(super) fn on_connected(
@@ -12,11 +30,283 @@ impl Registrar {
         to: Remote,
         peer: PeerAddress,
     ) {
-        let _ = to;
-        self.on_association_up(association, peer);
+        match to {
+            Remote::Peer(address) => self.on_peer_connected(association, &address, peer),
+            Remote::PoolElement(address) => {
+                self.on_pool_element_connected(association, &address, peer);
+            }
+        }
     }
 
     pub(super) fn on_connect_failed(&mut self, to: Remote) {
-        let _ = to;
+        match to {
+            Remote::Peer(address) => self.on_peer_not_connected(&address),
+            Remote::PoolElement(address) => self.on_pool_element_not_connected(&address),
+        }
+    }
+
+    /// "This will force the new peer to reply with its own ENRP_PRESENCE" (RFC 5353 §3.4.1).
+    fn on_peer_connected(
+        &mut self,
+        association: AssociationId,
+        address: &RegistrarAddress,
+        peer: PeerAddress,
+    ) {
+        let contact = self.on_contact_up(address, association);
+        if !self.on_association_up(association, peer) {
+            if let Some(contact) = contact {
+                self.on_contact_failed(contact);
+            }
+            return;
+        }
+        let Some(contact) = contact else {
+            return self.close_association(association, CloseReason::NotNeeded);
+        };
+        let link = Link {
+            contact: Some(contact),
+            ..Link::default()
+        };
+        self.peers.links.insert(association, link);
+        self.start_link_timer(association);
+        self.send_presence(association, None, true);
+    }
+
+    /// Refused, so nobody is there any more; unless there is an association already that has not
+    /// said whose it is.
+    fn on_peer_not_connected(&mut self, address: &RegistrarAddress) {
+        let Some(registrar) = self.on_contact_refused(address) else {
+            return;
+        };
+        let is_connected = self.association_at(address).is_some();
+        let is_lost = self.peers.by_id.get(&registrar).is_some_and(|peer| {
+            peer.association.is_none() && matches!(peer.status, Status::Suspected { .. })
+        });
+        if is_lost && !is_connected {
+            self.give_up_peer(registrar);
+        }
+    }
+
+    /// Whose the association is, by its first message. False: the message is dropped, and the
+    /// association closed.
+    pub(super) fn bind(&mut self, from: AssociationId, sender: RegistrarId) -> bool {
+        let Some(remote) = self.associations.get(&from).map(|up| up.peer.clone()) else {
+            return false;
+        };
+        if self.is_conflict(from, sender, &remote) {
+            self.on_identifier_conflict(from, sender, remote);
+            return false;
+        }
+        let is_known = self.peers.by_id.contains_key(&sender);
+        if !is_known && !self.add_peer(sender, Status::Unheard) {
+            self.close_association(from, CloseReason::TooManyAssociations);
+            return false;
+        }
+        let link = self.peers.links.entry(from).or_default();
+        link.peer = Some(sender);
+        self.timers.stop(&mut link.timer, Timer::PeerLink(from));
+        let contact = link.contact;
+        if let Some(contact) = contact {
+            self.on_contact_identified(contact, sender);
+        }
+        self.replace_registrar_at(sender, contact, &remote);
+        self.choose_association(from, sender, contact);
+        true
+    }
+
+    /// Whether an identifier is this registrar's own, or that of an active peer which is somewhere
+    /// else (RFC 5353 §3.2.1: "very remote", but not impossible).
+    fn is_conflict(&self, from: AssociationId, sender: RegistrarId, remote: &PeerAddress) -> bool {
+        if sender == self.config.id {
+            return true;
+        }
+        let known = self.peers.by_id.get(&sender);
+        let active = known.filter(|peer| peer.status == Status::Active);
+        active
+            .and_then(|peer| peer.association)
+            .filter(|current| *current != from)
+            .and_then(|current| self.associations.get(&current))
+            .is_some_and(|current| !is_same_remote(&current.peer, remote))
+    }
+
+    /// Two registrars with one identifier: the one that was there first stays.
+    fn on_identifier_conflict(
+        &mut self,
+        association: AssociationId,
+        registrar: RegistrarId,
+        address: PeerAddress,
+    ) {
+        self.counters.identifier_conflicts += 1;
+        self.on_contact_conflict(&address);
+        self.emit(Event::IdentifierConflict {
+            registrar,
+            association,
+            address,
+        });
+        self.close_association(association, CloseReason::IdentifierConflict);
+    }
+
+    /// Where one registrar answers, no other one is any more: identifiers change with each start
+    /// (RFC 5353 §2.1).
+    fn replace_registrar_at(
+        &mut self,
+        sender: RegistrarId,
+        contact: Option<ContactId>,
+        remote: &PeerAddress,
+    ) {
+        let is_replaced = |peer: &Peer| match peer.association {
+            Some(association) => {
+                let up = self.associations.get(&association);
+                up.is_some_and(|up| is_same_remote(&up.peer, remote))
+            }
+            None => {
+                let address = peer.address.as_ref();
+                (contact.is_some() && peer.contact == contact)
+                    || address.is_some_and(|known| is_same_endpoint(known, &address_of(remote)))
+            }
+        };
+        let peers = self.peers.by_id.iter();
+        let replaced: Vec<_> = peers
+            .filter(|(id, peer)| **id != sender && is_replaced(peer))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in replaced {
+            self.on_peer_replaced(id);
+        }
+    }
+
+    /// Over which association a peer is spoken to from now on.
+    fn choose_association(
+        &mut self,
+        from: AssociationId,
+        sender: RegistrarId,
+        contact: Option<ContactId>,
+    ) {
+        let Some(peer) = self.peers.by_id.get_mut(&sender) else {
+            return;
+        };
+        let is_new = peer.status == Status::Unheard;
+        peer.contact = peer.contact.or(contact);
+        let Some(current) = peer.association else {
+            peer.association = Some(from);
+            if !is_new {
+                self.force_resynchronization(sender);
+            }
+            return;
+        };
+        let is_own_id_greater = self.config.id > sender;
+        match (self.peers.began(current), self.peers.began(from)) {
+            // Both from here: one is enough.
+            (true, true) => self.start_link_timer(from),
+            // Both from there: the peer knows nothing of the first one any more.
+            (false, false) => {
+                self.set_association_of(sender, from);
+                self.stop_table_sessions(sender);
+                self.force_resynchronization(sender);
+            }
+            (_, is_newcomer_own) => {
+                let (kept, other) = if is_newcomer_own == is_own_id_greater {
+                    (from, current)
+                } else {
+                    (current, from)
+                };
+                self.set_association_of(sender, kept);
+                if !is_own_id_greater {
+                    self.start_link_timer(other);
+                }
+            }
+        }
+    }
+
+    fn set_association_of(&mut self, peer: RegistrarId, association: AssociationId) {
+        if let Some(peer) = self.peers.by_id.get_mut(&peer) {
+            peer.association = Some(association);
+        }
+    }
+
+    fn start_link_timer(&mut self, association: AssociationId) {
+        let deadline = self.now + self.config.timers.max_time_no_response;
+        if let Some(link) = self.peers.links.get_mut(&association) {
+            let timer = Timer::PeerLink(association);
+            self.timers.start(&mut link.timer, timer, deadline);
+        }
+    }
+
+    /// Nobody has said anything, or there is a better association.
+    pub(super) fn fire_peer_link(&mut self, association: AssociationId) {
+        let Some(link) = self.peers.links.get(&association) else {
+            return;
+        };
+        let reason = match link.peer {
+            Some(_) => CloseReason::Duplicate,
+            None => CloseReason::NotNeeded,
+        };
+        self.close_association(association, reason);
+    }
+
+    /// An association over which ENRP was spoken is gone.
+    pub(super) fn on_link_lost(&mut self, association: AssociationId) {
+        let Some(mut link) = self.peers.links.remove(&association) else {
+            return;
+        };
+        let timer = Timer::PeerLink(association);
+        self.timers.stop(&mut link.timer, timer);
+        if let Some(contact) = link.contact {
+            self.on_contact_lost(contact, link.peer);
+        }
+        let Some(id) = link.peer else {
+            return;
+        };
+        let links = self.peers.links.iter();
+        let other = links
+            .filter(|(_, link)| link.peer == Some(id))
+            .map(|(association, _)| *association)
+            .next();
+        let Some(peer) = self.peers.by_id.get_mut(&id) else {
+            return;
+        };
+        if peer.association != Some(association) {
+            return;
+        }
+        peer.association = other;
+        self.stop_table_sessions(id);
+        match other {
+            Some(other) => {
+                if let Some(link) = self.peers.links.get_mut(&other) {
+                    self.timers.stop(&mut link.timer, Timer::PeerLink(other));
+                }
+                self.force_resynchronization(id);
+            }
+            None => self.on_peer_disconnected(id),
+        }
+    }
+
+    fn on_contact_lost(&mut self, id: ContactId, peer: Option<RegistrarId>) {
+        if let Some(contact) = self.peers.contacts.get_mut(&id) {
+            contact.phase = Phase::Idle;
+        }
+        match peer {
+            None => self.on_contact_failed(id),
+            Some(peer) if !self.peers.by_id.contains_key(&peer) => self.retry_contact(id),
+            Some(_) => {}
+        }
+    }
+
+    pub(super) fn close_links_of(&mut self, id: RegistrarId) {
+        let links = self.peers.links.iter();
+        let own: Vec<_> = links
+            .filter(|(_, link)| link.peer == Some(id))
+            .map(|(association, _)| *association)
+            .collect();
+        for association in own {
+            self.close_association(association, CloseReason::NotNeeded);
+        }
+    }
+}
+
+impl Peers {
+    /// Whether this registrar began the association.
+    pub(super) fn began(&self, association: AssociationId) -> bool {
+        let link = self.links.get(&association);
+        link.is_some_and(|link| link.contact.is_some())
     }
 }
