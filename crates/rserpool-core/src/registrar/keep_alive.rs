@@ -133,8 +133,8 @@ impl Registrar {
         let known = self
             .handlespace
             .find(&message.pool_handle, message.pool_element);
-        let adopted = known
-            .filter(|key| self.is_to_be_adopted(*key) && self.is_recorded_sender(from, *key));
+        let adopted =
+            known.filter(|key| self.is_to_be_adopted(*key) && self.is_recorded_sender(from, *key));
         if let Some(key) = adopted {
             self.counters.keep_alive_acks += 1;
             return self.on_adoption_acknowledged(key, from);
