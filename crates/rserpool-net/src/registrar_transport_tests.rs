@@ -235,6 +235,33 @@ fn who_is_connected_already_is_not_connected_again() {
     });
 }
 
+/// A machine that is told that it cannot connect knows already to whom it is connected.
+#[test]
+fn what_came_up_is_told_before_what_is_refused_because_of_it() {
+    run(async {
+        let (mut a, mut b) = (Host::start(Port::Any), Host::start(Port::Any));
+        a.network.connect_peer(&b.as_peer());
+        let start = Instant::now();
+        let refused = loop {
+            a.turn().await;
+            look(&mut b.network).await;
+            b.network.receive();
+            b.network.flush();
+            // It has taken the association, and nobody has been told.
+            if b.network.associations() == 1 {
+                break b.network.connect_peer(&a.as_peer());
+            }
+            assert!(start.elapsed() < PATIENCE);
+        };
+        let first = b.network.poll_arrival();
+        assert!(matches!(first, Some(Arrival::Up { accepted: true, .. })));
+        let second = b.network.poll_arrival();
+        assert!(
+            matches!(second, Some(Arrival::Down { association, .. }) if association == refused)
+        );
+    });
+}
+
 /// RFC 9260 §5.2.1.
 #[test]
 fn two_that_connect_to_each_other_at_once_have_one_association() {

@@ -1,24 +1,28 @@
 //! Everything a node has of the network, behind one face: associations of any transport come up,
 //! bring messages and are lost; announces are heard.
 //!
-//! Knows associations and octets, no message but the announce that it fits to each interface.
+//! Knows associations and octets, no message.
+
+mod arrival;
+mod connect;
+
+pub(crate) use arrival::Arrival;
 
 use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
-use crate::inbox::{Found, Inbox};
-use crate::interfaces::{Interface, not_ours, own_addresses};
+use crate::inbox::Inbox;
+use crate::interfaces::{Interface, own_addresses};
 use crate::lifeline::Lifelines;
 use crate::listen::{listen_for_users, listeners};
 use crate::local_address::local_address_toward;
 use crate::multicast::{Channel, Listener, Multicast, Sender};
 use crate::random::random_seed;
-use crate::sctp_over_udp::{NoAssociation, SctpOverUdp};
-use crate::tcp::{Accepted, SendRefused, TcpConnections, TcpLimits, is_tcp};
-use crate::udp::{Port, UDP_ENCAPSULATION_PORT, UdpSockets};
-use rserpool_core::{AssociationId, PeerAddress, RegistrarAddress, Timestamp, Transport};
-use rserpool_sctp::{ConnectError, DownReason, Event, Outgoing, Remote, SendError};
+use crate::sctp_over_udp::SctpOverUdp;
+use crate::tcp::{SendRefused, TcpConnections, TcpLimits, is_tcp};
+use crate::udp::{Port, UdpSockets};
+use rserpool_core::{AssociationId, Timestamp};
+use rserpool_sctp::{DownReason, Outgoing, SendError};
 use std::collections::{BTreeSet, VecDeque};
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -58,41 +62,6 @@ pub(crate) struct NetworkConfig {
     pub(crate) enrp_multicast: Option<Multicast>,
 }
 
-/// What the network brings.
-pub(crate) enum Arrival {
-    /// An association is up.
-    Up {
-        association: AssociationId,
-        peer: PeerAddress,
-        remote: SocketAddr,
-        accepted: bool,
-    },
-    /// One that was asked for could not be set up, or one that was up has ended.
-    Down {
-        association: AssociationId,
-        reason: DownReason,
-    },
-    /// A message.
-    Received {
-        association: AssociationId,
-        stream: u16,
-        ppid: u32,
-        octets: Vec<u8>,
-    },
-    /// A message that its peer may never have got.
-    SendFailed {
-        association: AssociationId,
-        ppid: u32,
-        octets: Vec<u8>,
-    },
-    /// A datagram of a multicast group.
-    Multicast {
-        channel: Channel,
-        from: SocketAddr,
-        octets: Vec<u8>,
-    },
-}
-
 pub(crate) struct Network {
     start: Instant,
     sctp: SctpOverUdp,
@@ -105,6 +74,8 @@ pub(crate) struct Network {
     refresh_at: Timestamp,
     inbox: Rc<Inbox>,
     arrivals: VecDeque<Arrival>,
+    /// Associations that were asked for and cannot be.
+    not_begun: VecDeque<AssociationId>,
     events: VecDeque<NetworkEvent>,
     addresses: Vec<IpAddr>,
     tcp_address: Option<SocketAddr>,
@@ -144,6 +115,7 @@ impl Network {
             refresh_at: Timestamp::ZERO + INTERFACES_REFRESH,
             inbox,
             arrivals: VecDeque::new(),
+            not_begun: VecDeque::new(),
             events,
             addresses: config.addresses,
             tcp_address,
@@ -233,10 +205,14 @@ impl Network {
 
     /// The next thing that the network brought.
     pub(crate) fn poll_arrival(&mut self) -> Option<Arrival> {
-        while self.arrivals.is_empty()
-            && let Some((association, event)) = self.sctp.poll_event()
-        {
-            self.on_sctp_event(association, event);
+        while self.arrivals.is_empty() {
+            if let Some((association, event)) = self.sctp.poll_event() {
+                self.on_sctp_event(association, event);
+            } else if let Some(association) = self.not_begun.pop_front() {
+                self.down(association, DownReason::Unreachable);
+            } else {
+                return None;
+            }
         }
         self.arrivals.pop_front()
     }
@@ -255,89 +231,6 @@ impl Network {
         let now = sctp_time(self.now());
         self.sctp.flush(now);
         self.tcp.flush();
-    }
-
-    /// Begins an association with a registrar; [`Arrival::Up`] or [`Arrival::Down`] follows.
-    pub(crate) fn connect(&mut self, registrar: &RegistrarAddress) -> AssociationId {
-        let begun = match registrar.transport {
-            Transport::Tcp => {
-                return self
-                    .tcp
-                    .connect(registrar.addresses.clone(), registrar.port);
-            }
-            Transport::Sctp => self.connect_sctp(
-                &registrar.addresses,
-                registrar.udp_port.unwrap_or(UDP_ENCAPSULATION_PORT),
-                registrar.port,
-            ),
-        };
-        begun.unwrap_or_else(|_| self.none_begun())
-    }
-
-    /// Begins an association with another registrar, from the SCTP port of ENRP. One that there is
-    /// already, or that is being set up, is not begun again: [`Arrival::Down`] follows at once.
-    pub(crate) fn connect_peer(&mut self, peer: &RegistrarAddress) -> AssociationId {
-        let addresses = not_ours(&peer.addresses, &self.own_addresses);
-        let remote = remote(&addresses, peer.udp_port, peer.port);
-        let now = sctp_time(self.now());
-        match self.sctp.connect_from_enrp(now, remote) {
-            Some(Ok(association)) if peer.transport == Transport::Sctp => association,
-            Some(_) | None => self.none_begun(),
-        }
-    }
-
-    /// Begins an association with a pool element, from the SCTP port of ASAP, at the address from
-    /// which it registered. As [`Self::connect_peer`], not if there is one already.
-    pub(crate) fn connect_pool_element(&mut self, element: &PeerAddress) -> AssociationId {
-        let remote = remote(&element.addresses, element.udp_port, element.port);
-        let now = sctp_time(self.now());
-        let begun = self.sctp.connect_from_first(now, remote);
-        begun.unwrap_or_else(|_| self.none_begun())
-    }
-
-    /// A number that is nobody's ends like any other that could not be set up.
-    fn none_begun(&mut self) -> AssociationId {
-        let association = self.tcp.new_association();
-        self.down(association, DownReason::Unreachable);
-        association
-    }
-
-    /// Begins an association with whoever is at the first of `addresses` that answers.
-    pub(crate) fn connect_sctp(
-        &mut self,
-        addresses: &[IpAddr],
-        udp_port: u16,
-        sctp_port: u16,
-    ) -> Result<AssociationId, ConnectError> {
-        let remote = remote(addresses, Some(udp_port), sctp_port);
-        let now = sctp_time(self.now());
-        match self.sctp.connect(now, &remote) {
-            Ok(association) => return Ok(association),
-            Err(NoAssociation::Refused(error)) => return Err(error),
-            Err(NoAssociation::AllAssociated) if self.sctp.is_full() => {
-                return Err(ConnectError::TooManyAssociations);
-            }
-            Err(NoAssociation::AllAssociated) => {}
-        }
-        if let Err(error) = self.add_endpoint() {
-            self.events.push_back(NetworkEvent::Unavailable(error));
-            return Err(ConnectError::TooManyAssociations);
-        }
-        match self.sctp.connect(now, &remote) {
-            Ok(association) => Ok(association),
-            Err(NoAssociation::Refused(error)) => Err(error),
-            Err(NoAssociation::AllAssociated) => Err(ConnectError::TooManyAssociations),
-        }
-    }
-
-    fn add_endpoint(&mut self) -> Result<(), NetError> {
-        let (sockets, _) = UdpSockets::bind(&self.addresses, Port::Any)?;
-        let config = rserpool_sctp::Config {
-            listen: false,
-            ..self.sctp.config().clone()
-        };
-        self.sctp.add(config, random_seed()?, sockets);
-        Ok(())
     }
 
     /// Queues an ASAP message: `encode` appends its octets.
@@ -529,218 +422,8 @@ impl Network {
                 .push_back(NetworkEvent::NotQueued { peer, octets });
         }
     }
-
-    fn on_sctp_event(&mut self, association: AssociationId, event: Event) {
-        match event {
-            Event::Up {
-                remote,
-                sctp_port,
-                accepted,
-                ..
-            } => {
-                if !accepted && let Some(tag) = self.sctp.peer_tag(association) {
-                    self.lifelines.open(association, remote, tag);
-                }
-                self.sctp_up(association, remote, sctp_port, accepted);
-            }
-            Event::Restarted {
-                remote, sctp_port, ..
-            } => self.on_restarted(association, remote, sctp_port),
-            Event::Message {
-                stream,
-                ppid,
-                data: octets,
-                ..
-            } => {
-                self.arrivals.push_back(Arrival::Received {
-                    association,
-                    stream,
-                    ppid,
-                    octets,
-                });
-            }
-            // What the peer already sent still arrives; its end follows by itself.
-            Event::ShutdownByPeer { .. } => {}
-            Event::SendFailed {
-                ppid, data: octets, ..
-            } => {
-                self.arrivals.push_back(Arrival::SendFailed {
-                    association,
-                    ppid,
-                    octets,
-                });
-            }
-            Event::Down { reason, .. } => {
-                if let DownReason::OutOfResource { remote, octets } = reason {
-                    let peer = remote;
-                    self.events
-                        .push_back(NetworkEvent::Incomplete { peer, octets });
-                }
-                self.down(association, reason);
-            }
-        }
-    }
-
-    /// To everybody above, a peer that lost its state is gone, and another one came: each number
-    /// means one peer and what it knows.
-    fn on_restarted(&mut self, association: AssociationId, remote: SocketAddr, sctp_port: u16) {
-        // Where nobody is waited for, it would be nobody's.
-        let renumbered = self
-            .sctp
-            .listens(association)
-            .then(|| self.sctp.renumber(association));
-        let Some(now) = renumbered.flatten() else {
-            return self.abort(association, "state was lost: associate again");
-        };
-        self.down(association, DownReason::Lost);
-        self.sctp_up(now, remote, sctp_port, true);
-    }
-
-    fn sctp_up(
-        &mut self,
-        association: AssociationId,
-        remote: SocketAddr,
-        sctp_port: u16,
-        accepted: bool,
-    ) {
-        let peer = sctp_peer(remote, sctp_port);
-        self.arrivals.push_back(Arrival::Up {
-            association,
-            peer,
-            remote,
-            accepted,
-        });
-    }
-
-    fn on_found(&mut self, now: Timestamp, found: Found) {
-        match found {
-            Found::TcpAccepted { stream, peer } => match self.tcp.accept(stream, peer) {
-                Ok(Accepted {
-                    association,
-                    displaced,
-                }) => {
-                    if let Some(displaced) = displaced {
-                        self.displace(displaced);
-                    }
-                    self.tcp_up(association, peer, true);
-                }
-                Err(event) => self.events.push_back(event),
-            },
-            Found::TcpConnected {
-                association,
-                stream,
-                peer,
-            } => {
-                if self.tcp.connected(association, stream, peer) {
-                    self.tcp_up(association, peer, false);
-                }
-            }
-            Found::TcpConnectFailed { association, error } => {
-                let refused = error.source.kind() == io::ErrorKind::ConnectionRefused;
-                let lost = if refused {
-                    DownReason::Unreachable
-                } else {
-                    DownReason::Lost
-                };
-                self.tcp.close(association);
-                self.down(association, lost);
-            }
-            Found::TcpReceived {
-                association,
-                octets,
-            } => {
-                let ppid = ASAP_PPID;
-                self.arrivals.push_back(Arrival::Received {
-                    association,
-                    stream: 0,
-                    ppid,
-                    octets,
-                });
-            }
-            Found::TcpEnded { association, event } => {
-                self.statistics.shed += u64::from(event.is_some());
-                self.events.extend(event);
-                self.tcp.close(association);
-                self.down(association, DownReason::Closed);
-            }
-            Found::LifelineNamed(named) => {
-                let association = self.sctp.association_by_local_tag(named.tag);
-                self.lifelines.named(named, association);
-            }
-            Found::LifelineEnded { lifeline } => {
-                if let Some(association) = self.lifelines.ended(lifeline)
-                    && let Some(peer) = self.sctp.remote(association)
-                {
-                    self.events.push_back(NetworkEvent::LifelineLost { peer });
-                    self.sctp.probe(sctp_time(now), association);
-                }
-            }
-            Found::Multicast {
-                channel,
-                from,
-                octets,
-            } => {
-                let arrival = Arrival::Multicast {
-                    channel,
-                    from,
-                    octets,
-                };
-                self.arrivals.push_back(arrival);
-            }
-        }
-    }
-
-    /// A connection goes for another one.
-    fn displace(&mut self, association: AssociationId) {
-        self.statistics.shed += 1;
-        if let Some(peer) = self.tcp.peer(association) {
-            self.events.push_back(NetworkEvent::Idle { peer });
-        }
-        self.tcp.close(association);
-        self.down(association, DownReason::Closed);
-    }
-
-    fn tcp_up(&mut self, association: AssociationId, remote: SocketAddr, accepted: bool) {
-        let peer = PeerAddress {
-            transport: Transport::Tcp,
-            addresses: vec![remote.ip()],
-            port: remote.port(),
-            udp_port: None,
-        };
-        self.arrivals.push_back(Arrival::Up {
-            association,
-            peer,
-            remote,
-            accepted,
-        });
-    }
-
-    fn down(&mut self, association: AssociationId, reason: DownReason) {
-        self.lifelines.close(association);
-        self.arrivals.push_back(Arrival::Down {
-            association,
-            reason,
-        });
-    }
-}
-
-/// At most as many addresses as are tried at once.
-fn remote(addresses: &[IpAddr], udp_port: Option<u16>, sctp_port: u16) -> Remote {
-    let udp_port = udp_port.unwrap_or(UDP_ENCAPSULATION_PORT);
-    let udp = addresses.iter().map(|&ip| SocketAddr::new(ip, udp_port));
-    let udp = udp.take(rserpool_sctp::CANDIDATES_MAX).collect();
-    Remote { udp, sctp_port }
 }
 
 pub(crate) fn sctp_time(now: Timestamp) -> rserpool_sctp::Timestamp {
     rserpool_sctp::Timestamp(now.0)
-}
-
-fn sctp_peer(remote: SocketAddr, sctp_port: u16) -> PeerAddress {
-    PeerAddress {
-        transport: Transport::Sctp,
-        addresses: vec![remote.ip()],
-        port: sctp_port,
-        udp_port: Some(remote.port()).filter(|&port| port != UDP_ENCAPSULATION_PORT),
-    }
 }

@@ -1,0 +1,106 @@
+//! The associations that a node begins: with registrars, with other registrars, with pool elements.
+
+use super::{Network, sctp_time};
+use crate::error::NetError;
+use crate::event::NetworkEvent;
+use crate::interfaces::not_ours;
+use crate::random::random_seed;
+use crate::sctp_over_udp::NoAssociation;
+use crate::udp::{Port, UDP_ENCAPSULATION_PORT, UdpSockets};
+use rserpool_core::{AssociationId, PeerAddress, RegistrarAddress, Transport};
+use rserpool_sctp::{ConnectError, Remote};
+use std::net::{IpAddr, SocketAddr};
+
+impl Network {
+    /// Begins an association with a registrar; [`Arrival::Up`] or [`Arrival::Down`] follows.
+    pub(crate) fn connect(&mut self, registrar: &RegistrarAddress) -> AssociationId {
+        let begun = match registrar.transport {
+            Transport::Tcp => {
+                return self
+                    .tcp
+                    .connect(registrar.addresses.clone(), registrar.port);
+            }
+            Transport::Sctp => self.connect_sctp(
+                &registrar.addresses,
+                registrar.udp_port.unwrap_or(UDP_ENCAPSULATION_PORT),
+                registrar.port,
+            ),
+        };
+        begun.unwrap_or_else(|_| self.none_begun())
+    }
+
+    /// Begins an association with another registrar, from the SCTP port of ENRP. One that there is
+    /// already, or that is being set up, is not begun again: [`Arrival::Down`] follows at once.
+    pub(crate) fn connect_peer(&mut self, peer: &RegistrarAddress) -> AssociationId {
+        let addresses = not_ours(&peer.addresses, &self.own_addresses);
+        let remote = remote(&addresses, peer.udp_port, peer.port);
+        let now = sctp_time(self.now());
+        match self.sctp.connect_from_enrp(now, remote) {
+            Some(Ok(association)) if peer.transport == Transport::Sctp => association,
+            Some(_) | None => self.none_begun(),
+        }
+    }
+
+    /// Begins an association with a pool element, from the SCTP port of ASAP, at the address from
+    /// which it registered. As [`Self::connect_peer`], not if there is one already.
+    pub(crate) fn connect_pool_element(&mut self, element: &PeerAddress) -> AssociationId {
+        let remote = remote(&element.addresses, element.udp_port, element.port);
+        let now = sctp_time(self.now());
+        let begun = self.sctp.connect_from_first(now, remote);
+        begun.unwrap_or_else(|_| self.none_begun())
+    }
+
+    /// A number that is nobody's ends like any other that could not be set up; but not before what
+    /// came earlier, as that may be the association because of which there is no other.
+    fn none_begun(&mut self) -> AssociationId {
+        let association = self.tcp.new_association();
+        self.not_begun.push_back(association);
+        association
+    }
+
+    /// Begins an association with whoever is at the first of `addresses` that answers.
+    pub(crate) fn connect_sctp(
+        &mut self,
+        addresses: &[IpAddr],
+        udp_port: u16,
+        sctp_port: u16,
+    ) -> Result<AssociationId, ConnectError> {
+        let remote = remote(addresses, Some(udp_port), sctp_port);
+        let now = sctp_time(self.now());
+        match self.sctp.connect(now, &remote) {
+            Ok(association) => return Ok(association),
+            Err(NoAssociation::Refused(error)) => return Err(error),
+            Err(NoAssociation::AllAssociated) if self.sctp.is_full() => {
+                return Err(ConnectError::TooManyAssociations);
+            }
+            Err(NoAssociation::AllAssociated) => {}
+        }
+        if let Err(error) = self.add_endpoint() {
+            self.events.push_back(NetworkEvent::Unavailable(error));
+            return Err(ConnectError::TooManyAssociations);
+        }
+        match self.sctp.connect(now, &remote) {
+            Ok(association) => Ok(association),
+            Err(NoAssociation::Refused(error)) => Err(error),
+            Err(NoAssociation::AllAssociated) => Err(ConnectError::TooManyAssociations),
+        }
+    }
+
+    fn add_endpoint(&mut self) -> Result<(), NetError> {
+        let (sockets, _) = UdpSockets::bind(&self.addresses, Port::Any)?;
+        let config = rserpool_sctp::Config {
+            listen: false,
+            ..self.sctp.config().clone()
+        };
+        self.sctp.add(config, random_seed()?, sockets);
+        Ok(())
+    }
+}
+
+/// At most as many addresses as are tried at once.
+fn remote(addresses: &[IpAddr], udp_port: Option<u16>, sctp_port: u16) -> Remote {
+    let udp_port = udp_port.unwrap_or(UDP_ENCAPSULATION_PORT);
+    let udp = addresses.iter().map(|&ip| SocketAddr::new(ip, udp_port));
+    let udp = udp.take(rserpool_sctp::CANDIDATES_MAX).collect();
+    Remote { udp, sctp_port }
+}
