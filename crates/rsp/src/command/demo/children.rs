@@ -4,21 +4,26 @@
 //! itself is killed, the kernel kills them and ends their standard input.
 
 use super::report::Report;
+use crate::management::{self, schema::Status};
 use anyhow::Context;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 
+/// How often registrars are asked for their state.
+const STATUS_EVERY: Duration = Duration::from_millis(20);
 /// Reports that have not been looked at yet.
 const REPORTS_MAX: usize = 1024;
 
 /// Which child.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Role {
-    Registrar,
+    /// The registrar with this number.
+    Registrar(usize),
     /// The watcher of this pool.
     Watcher(&'static str),
     /// The element with this number.
@@ -31,6 +36,8 @@ pub(super) enum Role {
 #[derive(Debug)]
 pub(super) enum Said {
     Report(Report),
+    /// What its management interface says.
+    Status(Box<Status>),
     /// Its standard output has ended: it is gone.
     Ended,
 }
@@ -60,7 +67,7 @@ impl Children {
         )
     }
 
-    /// Starts this program in another role.
+    /// Starts this program in another role; whoever had it before has ended.
     pub(super) fn start(&mut self, role: Role, arguments: &[&str]) -> anyhow::Result<()> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(program)
@@ -99,6 +106,7 @@ impl Children {
             let _ = said.send((role, Said::Ended)).await;
         });
         let stdin = child.stdin.take();
+        self.running.retain(|(other, _)| *other != role);
         self.running.push((
             role,
             Running {
@@ -107,6 +115,24 @@ impl Children {
             },
         ));
         Ok(())
+    }
+
+    /// Asks a registrar for its state again and again, as long as it is there.
+    pub(super) fn watch(&self, role: Role, management: String) {
+        let said = self.said.clone();
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(STATUS_EVERY);
+            while let Ok(status) = management::fetch(&management).await {
+                if said
+                    .send((role, Said::Status(Box::new(status))))
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+                tick.tick().await;
+            }
+        });
     }
 
     /// Sends a signal to a child that has not been waited for, so that its number is still its own.

@@ -2,11 +2,13 @@
 
 mod children;
 mod model;
+mod registrars;
 pub(crate) mod report;
 mod schedule;
 mod view;
 
 use crate::exit::{Exit, Failure, Outcome};
+use crate::management::schema::Status;
 use crate::option::timers::Preset;
 use crate::output;
 use crate::signals::Signals;
@@ -15,7 +17,9 @@ use children::{Children, Role, Said};
 use clap::ValueEnum;
 use model::{Condition, Element, Model, Session};
 use nix::sys::signal::Signal;
+use registrars::Registrar;
 use report::Report;
+use rserpool_core::{RegistrarAddress, SCTP_UDP_PORT};
 use schedule::{ALPHA, BETA, Step};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -24,16 +28,17 @@ use view::{Shown, View};
 
 /// Watch pools, servers, clients and failures on this machine
 ///
-/// Starts a registrar, elements of two pools and users at work, as processes of their own on
+/// Starts three registrars, elements of two pools and users at work, as processes of their own on
 /// loopback with ports of their own. Kills one element, stops one in order, lets one hang, starts
-/// new ones; shows who serves whom, and what each failure cost. The exit code is 0 only if every
-/// user kept its session.
+/// new ones; kills the registrar that is the home of most elements, and starts it again. Shows
+/// who serves whom, who owns whom, and what each failure cost. The exit code is 0 only if every
+/// user kept its session and the registrars agree in the end.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// How long it lasts
-    #[arg(long, default_value_t = 15, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(4..=600))]
+    #[arg(long, default_value_t = 24, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(8..=600))]
     seconds: u32,
     /// Lines of JSON, the last one with the summary
     #[arg(long)]
@@ -46,11 +51,12 @@ pub(crate) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   rsp demo
-  rsp demo --seconds 8 --timers fast
+  rsp demo --seconds 12 --timers fast
   rsp demo --json | tail -1";
 
 /// The pools, with the policy of each.
 const POOLS: [(&str, &str); 2] = [(ALPHA, "rr"), (BETA, "lud:0.0:0.1")];
+const REGISTRARS: usize = 3;
 const ELEMENTS_PER_POOL: usize = 2;
 const USERS_PER_POOL: usize = 3;
 /// The time between a user's answer and its next request.
@@ -85,10 +91,10 @@ struct Demo {
     model: Model,
     shown: Shown,
     began: Instant,
-    /// Where the registrar is, once it serves.
-    registrar: Option<String>,
     /// The element that hangs.
     hanging: Option<usize>,
+    /// The registrar that was killed.
+    killed: Option<usize>,
 }
 
 impl Demo {
@@ -109,8 +115,8 @@ impl Demo {
             model: Model::default(),
             shown: Shown::new(view),
             began: Instant::now(),
-            registrar: None,
             hanging: None,
+            killed: None,
         }
     }
 
@@ -135,10 +141,13 @@ impl Demo {
         let now = self.now();
         let lost = self.model.lost_sessions(now, SILENCE_MAX);
         self.shown.summary(&self.model, now, lost)?;
-        match lost {
-            0 => Ok(()),
-            lost => Err(anyhow!("{lost} sessions were lost").into()),
+        if lost > 0 {
+            return Err(anyhow!("{lost} sessions were lost").into());
         }
+        if !self.model.registrars.agree() {
+            return Err(anyhow!("the registrars do not agree").into());
+        }
+        Ok(())
     }
 
     fn now(&self) -> Duration {
@@ -149,20 +158,15 @@ impl Demo {
         self.shown.event(self.began.elapsed(), what)
     }
 
-    /// The registrar, then elements, then watchers and users: each finds what it needs.
+    /// Registrars, then elements, then watchers and users: each finds what it needs.
     async fn start_all(&mut self) -> Outcome {
-        let registrar = ["registrar", "--address", "127.0.0.1", "--udp-port", "0"];
-        let private = [
-            "--no-multicast",
-            "--management",
-            "off",
-            "--timers",
-            &self.timers,
-        ];
-        self.children
-            .start(Role::Registrar, &[&registrar[..], &private[..]].concat())?;
-        self.until("the registrar did not start", |demo| {
-            demo.registrar.is_some()
+        for index in 0..REGISTRARS {
+            self.start_registrar(index, "0")?;
+            let serves = |demo: &Self| demo.model.registrars.all.len() > index;
+            self.until("the registrars did not start", serves).await?;
+        }
+        self.until("the registrars did not find each other", |demo| {
+            demo.model.registrars.agree()
         })
         .await?;
         for (pool, _) in POOLS {
@@ -210,6 +214,30 @@ impl Demo {
         Ok(())
     }
 
+    /// Starts a registrar that knows all others that have started so far.
+    fn start_registrar(&mut self, index: usize, udp_port: &str) -> Outcome {
+        let registrar = [
+            "registrar",
+            "--address",
+            "127.0.0.1",
+            "--udp-port",
+            udp_port,
+        ];
+        let private = [
+            "--no-multicast",
+            "--management",
+            "127.0.0.1:0",
+            "--tcp-port",
+            "0",
+        ];
+        let peers = self.model.registrars.peers_of(index);
+        let mut arguments = [&registrar[..], &private[..], &["--timers", &self.timers]].concat();
+        for peer in &peers {
+            arguments.extend(["--peer", peer]);
+        }
+        Ok(self.children.start(Role::Registrar(index), &arguments)?)
+    }
+
     fn start_element(&mut self, pool: &'static str) -> Outcome {
         let index = self.model.elements.len();
         let (id, condition, listed) = (None, Condition::Running, false);
@@ -239,23 +267,20 @@ impl Demo {
     }
 
     fn start_client(&mut self, role: Role, arguments: &[&str]) -> Outcome {
-        let registrar = self.registrar.as_deref().unwrap_or_default();
-        let common = [
-            "--registrar",
-            registrar,
-            "--no-multicast",
-            "--timers",
-            &self.timers,
-        ];
-        self.children
-            .start(role, &[arguments, &common[..]].concat())?;
-        Ok(())
+        let registrars = self.model.registrars.reached_at();
+        let mut arguments = arguments.to_vec();
+        for registrar in &registrars {
+            arguments.extend(["--registrar", registrar]);
+        }
+        arguments.extend(["--no-multicast", "--timers", &self.timers]);
+        Ok(self.children.start(role, &arguments)?)
     }
 
     fn hear(&mut self, heard: Option<(Role, Said)>) -> Outcome {
         let (role, said) = heard.context("all children are gone")?;
         match said {
             Said::Report(report) => self.report(role, report),
+            Said::Status(status) => self.status(role, *status),
             Said::Ended => self.ended(role),
         }
     }
@@ -263,18 +288,7 @@ impl Demo {
     fn report(&mut self, role: Role, report: Report) -> Outcome {
         let now = self.now();
         match (role, report) {
-            (
-                Role::Registrar,
-                Report::Serving {
-                    registrar,
-                    reached_at,
-                    ..
-                },
-            ) => {
-                self.registrar = reached_at.into_iter().next();
-                let at = self.registrar.clone().unwrap_or_default();
-                self.event(&format!("registrar {registrar} serves at {at}"))?;
-            }
+            (Role::Registrar(index), report) => self.registrar_report(index, report)?,
             (
                 Role::Element(index),
                 Report::Registered {
@@ -313,9 +327,62 @@ impl Demo {
         Ok(())
     }
 
+    fn registrar_report(&mut self, index: usize, report: Report) -> std::io::Result<()> {
+        let now = self.now();
+        match report {
+            Report::Serving {
+                registrar: id,
+                reached_at,
+                reached_by_peers_at: as_peer,
+                management,
+                ..
+            } => {
+                let reached_at = reached_at.into_iter().next().unwrap_or_default();
+                self.event(&format!("registrar {id} serves at {reached_at}"))?;
+                let registrar = Registrar {
+                    id,
+                    reached_at,
+                    as_peer,
+                    condition: Condition::Running,
+                    status: None,
+                };
+                self.model.registrars.serves(index, registrar, now);
+                if let Some(management) = management {
+                    self.children.watch(Role::Registrar(index), management);
+                }
+            }
+            Report::Initialized {
+                mentor,
+                pool_elements,
+            } => {
+                self.model.registrars.initialized(index, now);
+                let id = &self.model.registrars.all[index].id;
+                let mentor = mentor.unwrap_or_else(|| "nobody".to_owned());
+                self.event(&format!(
+                    "registrar {id} is initialised: {pool_elements} elements from {mentor}"
+                ))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn status(&mut self, role: Role, status: Status) -> Outcome {
+        if let Role::Registrar(index) = role {
+            let now = self.now();
+            for what in self.model.registrars.says(index, status, now) {
+                self.event(&what)?;
+            }
+        }
+        Ok(())
+    }
+
     fn ended(&mut self, role: Role) -> Outcome {
         match role {
-            Role::Registrar => Err(anyhow!("the registrar ended").into()),
+            Role::Registrar(index) => match self.model.registrars.all.get(index) {
+                Some(registrar) if registrar.condition == Condition::Killed => Ok(()),
+                _ => Err(anyhow!("registrar {index} ended").into()),
+            },
             Role::Watcher(pool) => Err(anyhow!("the watcher of {pool} ended").into()),
             Role::User(user) => {
                 self.model.sessions[user].lost = true;
@@ -337,6 +404,8 @@ impl Demo {
                 self.start_element(pool)
             }
             Step::Fault(pool, what) => self.fault(pool, what),
+            Step::KillHome => self.kill_home(),
+            Step::ReturnHome => self.return_home(),
             Step::Continue => {
                 let Some(index) = self.hanging.take() else {
                     return Ok(());
@@ -348,6 +417,33 @@ impl Demo {
                 Ok(self.event(&format!("element {id} goes on (SIGCONT)"))?)
             }
         }
+    }
+
+    fn kill_home(&mut self) -> Outcome {
+        let index = self.model.registrars.busiest();
+        let index = index.context("no registrar is running")?;
+        let registrar = &self.model.registrars.all[index];
+        let (id, owned) = (&registrar.id, registrar.owned());
+        self.event(&format!(
+            "registrar {id}, the home of {owned} elements, is killed (SIGKILL)"
+        ))?;
+        self.killed = Some(index);
+        self.model.registrars.killed(index, self.began.elapsed());
+        Ok(self
+            .children
+            .signal(Role::Registrar(index), Signal::SIGKILL)?)
+    }
+
+    /// Where it was before, so that clients and peers find it again.
+    fn return_home(&mut self) -> Outcome {
+        let Some(index) = self.killed.take() else {
+            return Ok(());
+        };
+        let address = &self.model.registrars.all[index].as_peer;
+        let address = RegistrarAddress::parse_peer(address).context("it had no address")?;
+        let udp_port = address.udp_port.unwrap_or(SCTP_UDP_PORT);
+        self.event("the registrar is started again")?;
+        self.start_registrar(index, &udp_port.to_string())
     }
 
     fn fault(&mut self, pool: &'static str, what: Condition) -> Outcome {

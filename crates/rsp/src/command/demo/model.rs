@@ -1,5 +1,6 @@
 //! What the demo knows: pools, elements, sessions, faults.
 
+use super::registrars::Registrars;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -9,9 +10,12 @@ pub(super) type Moment = Duration;
 /// Everything there is to show.
 #[derive(Default)]
 pub(super) struct Model {
+    pub(super) registrars: Registrars,
     pub(super) elements: Vec<Element>,
     pub(super) sessions: Vec<Session>,
     pub(super) faults: Vec<Fault>,
+    /// How often a watcher was told of a pool without an element that runs and was in it.
+    pub(super) missed: usize,
 }
 
 /// An element that the demo started.
@@ -118,7 +122,10 @@ impl Model {
             .iter_mut()
             .filter(|element| element.pool == pool)
         {
-            element.listed = element.id.as_ref().is_some_and(|id| ids.contains(id));
+            let listed = element.id.as_ref().is_some_and(|id| ids.contains(id));
+            let is_missed = element.listed && !listed && element.condition == Condition::Running;
+            self.missed += usize::from(is_missed);
+            element.listed = listed;
         }
         let elements = &self.elements;
         let is_of_pool = |id: &str| {
@@ -200,7 +207,7 @@ mod tests {
         Model {
             elements: vec![element("1"), element("2")],
             sessions: vec![Session::new(POOL), Session::new(POOL)],
-            faults: Vec::new(),
+            ..Model::default()
         }
     }
 
@@ -227,6 +234,16 @@ mod tests {
         assert_eq!(fault.resumed, Some(ms(10)));
         assert_eq!(model.sessions[1].longest_gap, ms(19));
         assert_eq!(model.busiest(POOL), Some(1));
+    }
+
+    #[test]
+    fn an_element_that_runs_and_is_not_listed_is_missed() {
+        let mut model = model();
+        model.fault(0, Condition::Killed, ms(10));
+        model.listed(POOL, &["2".to_owned()], ms(20));
+        assert_eq!(model.missed, 0);
+        model.listed(POOL, &[], ms(30));
+        assert_eq!(model.missed, 1);
     }
 
     #[test]

@@ -17,17 +17,23 @@ pub(super) enum Step {
     Fault(&'static str, Condition),
     /// Let the hanging element go on.
     Continue,
+    /// Kill the registrar that is the home of most elements.
+    KillHome,
+    /// Start it again.
+    ReturnHome,
 }
 
 /// The steps, at fractions of the whole time in hundredths.
-const STEPS: [(u32, Step); 7] = [
-    (12, Step::Fault(ALPHA, Condition::Killed)),
-    (22, Step::Start(ALPHA)),
-    (30, Step::Fault(BETA, Condition::Stopped)),
-    (36, Step::Start(BETA)),
-    (42, Step::Fault(BETA, Condition::Hanging)),
-    (48, Step::Start(BETA)),
-    (88, Step::Continue),
+const STEPS: [(u32, Step); 9] = [
+    (8, Step::Fault(ALPHA, Condition::Killed)),
+    (14, Step::Start(ALPHA)),
+    (18, Step::Fault(BETA, Condition::Stopped)),
+    (22, Step::Start(BETA)),
+    (26, Step::Fault(BETA, Condition::Hanging)),
+    (30, Step::Start(BETA)),
+    (50, Step::KillHome),
+    (68, Step::ReturnHome),
+    (90, Step::Continue),
 ];
 
 /// When each step is due in a demo of this length.

@@ -2,6 +2,7 @@
 //! again, or JSON; and the summary.
 
 use super::model::{Condition, Fault, Model, Moment};
+use super::registrars::{Registrar, RegistrarFault};
 use crate::output::{self, table, table_text};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -71,20 +72,33 @@ impl Shown {
         }
         self.draw(model, now)?;
         output::line(format!(
-            "\n{}\n\n{}",
+            "\n{}\n\n{}\n\n{}\n",
             sessions_table(model),
-            faults_table(model)
+            faults_table(model),
+            registrars_table(model)
         ))?;
         let sessions = model.sessions.len();
         output::line(match lost {
-            0 => format!("\nAll {sessions} sessions went on to the end."),
-            lost => format!("\n{lost} of {sessions} sessions were lost."),
+            0 => format!("All {sessions} sessions went on to the end."),
+            lost => format!("{lost} of {sessions} sessions were lost."),
+        })?;
+        output::line(match model.missed {
+            0 => "No running element was ever missing from its pool.".to_owned(),
+            missed => format!("Running elements were missing from their pools {missed} times."),
+        })?;
+        output::line(match model.registrars.agree() {
+            true => "All registrars agree on who owns what.",
+            false => "The registrars do NOT agree on who owns what.",
         })
     }
 }
 
 fn picture(model: &Model, now: Moment, lines: &[String]) -> String {
     let mut text = format!("{:>7.1} s\n", now.as_secs_f64());
+    for registrar in &model.registrars.all {
+        let _ = writeln!(text, "{}", registrar_line(registrar));
+    }
+    text.push('\n');
     for element in &model.elements {
         let Some(id) = &element.id else { continue };
         let users: Vec<String> = model
@@ -110,6 +124,32 @@ fn picture(model: &Model, now: Moment, lines: &[String]) -> String {
         text.push('\n');
     }
     text
+}
+
+fn registrar_line(registrar: &Registrar) -> String {
+    let (id, condition) = (&registrar.id, condition(registrar.condition));
+    let home = match registrar.condition {
+        Condition::Running => format!("home of {}", registrar.owned()),
+        Condition::Killed | Condition::Stopped | Condition::Hanging => String::new(),
+    };
+    let peers = registrar.status.iter().flat_map(|status| &status.peers);
+    let peers: Vec<String> = peers
+        .filter_map(|peer| {
+            let equal = match peer.checksums_equal {
+                Some(false) => ", other checksum",
+                Some(true) | None => "",
+            };
+            let id = peer.registrar.as_ref()?;
+            Some(format!("{id} {}{equal}", peer.status))
+        })
+        .collect();
+    let peers = match registrar.condition {
+        Condition::Running => peers.join("; "),
+        Condition::Killed | Condition::Stopped | Condition::Hanging => String::new(),
+    };
+    format!("registrar {id}  {condition:<8} {home:<12} {peers}")
+        .trim_end()
+        .to_owned()
 }
 
 fn sessions_table(model: &Model) -> String {
@@ -156,6 +196,37 @@ fn faults_table(model: &Model) -> String {
     table_text(&table)
 }
 
+fn registrars_table(model: &Model) -> String {
+    let mut table = table([
+        "REGISTRAR",
+        "WAS",
+        "AT",
+        "OWNED",
+        "NOTICED AFTER",
+        "NEW HOMES AFTER",
+        "BACK AT",
+        "INITIALISED AFTER",
+        "AGREED AFTER",
+    ]);
+    for fault in &model.registrars.faults {
+        let back = fault
+            .returned_at
+            .map(|at| format!("{:.1} s", at.as_secs_f64()));
+        table.add_row([
+            fault.registrar.clone(),
+            condition(Condition::Killed).to_owned(),
+            format!("{:.1} s", fault.at.as_secs_f64()),
+            fault.owned.to_string(),
+            shown(fault.noticed),
+            shown(fault.rehomed),
+            back.unwrap_or_else(|| "-".to_owned()),
+            shown(fault.initialized),
+            shown(fault.agreed),
+        ]);
+    }
+    table_text(&table)
+}
+
 fn summary_json(model: &Model, lost: usize) -> serde_json::Value {
     let sessions: Vec<_> = model
         .sessions
@@ -171,7 +242,20 @@ fn summary_json(model: &Model, lost: usize) -> serde_json::Value {
         })
         .collect();
     let faults: Vec<_> = model.faults.iter().map(fault_json).collect();
-    json!({"summary": {"sessions": sessions, "faults": faults, "lost_sessions": lost}})
+    let registrars: Vec<_> = model
+        .registrars
+        .faults
+        .iter()
+        .map(registrar_fault_json)
+        .collect();
+    json!({"summary": {
+        "sessions": sessions,
+        "faults": faults,
+        "registrars": registrars,
+        "lost_sessions": lost,
+        "missed_elements": model.missed,
+        "registrars_agree": model.registrars.agree(),
+    }})
 }
 
 fn fault_json(fault: &Fault) -> serde_json::Value {
@@ -182,6 +266,20 @@ fn fault_json(fault: &Fault) -> serde_json::Value {
         "noticed_ms": fault.noticed.map(milliseconds),
         "resumed_ms": fault.resumed.map(milliseconds),
         "removed_ms": fault.removed.map(milliseconds),
+    })
+}
+
+fn registrar_fault_json(fault: &RegistrarFault) -> serde_json::Value {
+    json!({
+        "registrar": fault.registrar,
+        "was": condition(Condition::Killed),
+        "at_ms": milliseconds(fault.at),
+        "owned": fault.owned,
+        "noticed_ms": fault.noticed.map(milliseconds),
+        "rehomed_ms": fault.rehomed.map(milliseconds),
+        "returned_at_ms": fault.returned_at.map(milliseconds),
+        "initialized_ms": fault.initialized.map(milliseconds),
+        "agreed_ms": fault.agreed.map(milliseconds),
     })
 }
 
