@@ -6,7 +6,9 @@ use support::rsp;
 
 #[test]
 fn every_session_goes_on_to_the_end() {
-    let output = rsp(&["demo", "--seconds", "6", "--json"]).output().unwrap();
+    let output = rsp(&["demo", "--seconds", "12", "--json"])
+        .output()
+        .unwrap();
     let shown = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}\n{shown}");
@@ -32,6 +34,12 @@ fn every_session_goes_on_to_the_end() {
         .map(|fault| fault["was"].as_str().unwrap())
         .collect();
     assert_eq!(kinds, ["killed", "stopped", "hanging"]);
+    assert_eq!(summary["registrars_agree"], true, "{last}");
+    let registrar = &summary["registrars"][0];
+    for figure in ["noticed_ms", "rehomed_ms", "initialized_ms", "agreed_ms"] {
+        assert!(registrar[figure].is_number(), "{figure}: {registrar}");
+    }
+    assert!(registrar["owned"].as_u64() > Some(0), "{registrar}");
     for fault in faults {
         assert!(
             fault["removed_ms"].is_number(),

@@ -15,6 +15,9 @@ fn wrong_usage_is_2() {
         &["serve", "echo", "--policy", "fastest"],
         &["resolve", "echo", "--registrar", "nowhere"],
         &["registrar", "--id", "0x0"],
+        &["registrar", "--peer", "tcp:127.0.0.1"],
+        &["sim", "--faults", "frogs"],
+        &["peers", "--json", "-o", "table"],
         &["decode", "not hexadecimal"],
         &["frobnicate"],
     ] {

@@ -82,18 +82,23 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         simulated.as_secs_f64() / took.as_secs_f64().max(f64::EPSILON)
     ))?;
     output::line(&outcome.statistics)?;
-    if outcome.violations.is_empty() {
+    judge(seed, &scenario, &outcome.violations)
+}
+
+/// Says what did not hold, and how to see it again.
+fn judge(seed: u64, scenario: &Scenario, violations: &[Violation]) -> Outcome {
+    if violations.is_empty() {
         return Ok(output::line("Everything held.")?);
     }
-    for violation in &outcome.violations {
+    for violation in violations {
         let Violation {
             at, rule, detail, ..
         } = violation;
         output::line(format!("VIOLATION at {at}: {rule}: {detail}"))?;
     }
     output::line(format!("seed {seed}, commit {}", commit()))?;
-    output::line(format!("again: {}", again(seed, &scenario)))?;
-    let count = outcome.violations.len();
+    output::line(format!("again: {}", again(seed, scenario)))?;
+    let count = violations.len();
     Err(anyhow!("{count} violations; please report the last two lines").into())
 }
 
@@ -228,6 +233,7 @@ fn seconds(text: &str) -> anyhow::Result<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
     use clap::Parser;
 
     #[derive(Parser)]
@@ -261,6 +267,21 @@ mod tests {
             first.transcript = true;
             assert_eq!(scenario(&again(7, &first)), first, "{options}");
         }
+    }
+
+    #[test]
+    fn a_violation_is_a_failure() {
+        let scenario = scenario("rsp sim --seed 7");
+        let violation = Violation {
+            seed: 7,
+            at: rserpool_core::Timestamp::ZERO,
+            rule: rserpool_sim::Rule::Codec,
+            detail: "made up".into(),
+            reproduce: scenario.command(7),
+        };
+        assert!(judge(7, &scenario, &[]).is_ok());
+        let failure = judge(7, &scenario, &[violation]).unwrap_err();
+        assert_eq!(failure.exit, Exit::Failed);
     }
 
     #[test]
