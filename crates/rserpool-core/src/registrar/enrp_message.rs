@@ -124,7 +124,7 @@ impl Registrar {
     fn dispatch(&mut self, from: AssociationId, sender: RegistrarId, message: Message) {
         match message {
             Message::Presence(presence) => self.on_presence(from, &presence),
-            Message::HandleTableRequest(request) => self.on_handle_table_request(sender, request),
+            Message::HandleTableRequest(request) => self.on_handle_table_request(sender, &request),
             Message::HandleTableResponse(response) => {
                 self.on_handle_table_response(sender, response);
             }

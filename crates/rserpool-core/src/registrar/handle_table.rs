@@ -42,7 +42,7 @@ impl Registrar {
     pub(super) fn on_handle_table_request(
         &mut self,
         from: RegistrarId,
-        message: HandleTableRequest,
+        message: &HandleTableRequest,
     ) {
         let own_only = message.own_children_only;
         let session = self.end_serving(from);

@@ -156,12 +156,12 @@ impl Registrar {
         self.timers
             .stop(&mut sessions.response_timer, Timer::TableResponse(from));
         match message.result {
-            Ok(table) => self.on_handle_table(from, asking, table),
+            Ok(table) => self.on_handle_table(from, asking, &table),
             Err(Rejected) => self.fail_table_session(from, asking, DownloadFailed::Rejected),
         }
     }
 
-    fn on_handle_table(&mut self, from: RegistrarId, mut asking: Asking, table: HandleTable) {
+    fn on_handle_table(&mut self, from: RegistrarId, mut asking: Asking, table: &HandleTable) {
         asking.barren += 1;
         for entry in &table.pool_entries {
             self.transfer_entry(from, &mut asking, entry);
