@@ -12,6 +12,7 @@ use crate::signals::Signals;
 use anyhow::Context;
 use rserpool::{Endpoints, Multicast, Registrar, RegistrarId};
 use rserpool_core::{RegistrarAddress, Transport};
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -82,7 +83,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     tokio::select! {
         () = signals.stop() => {}
         () = arguments.node.life.ended() => {}
-        () = say_initialized(arguments.format.format(), initialized) => {}
+        never = say_initialized(arguments.format.format(), initialized) => match never {},
     }
     registrar.shutdown().await;
     Ok(())
@@ -204,7 +205,10 @@ fn announce(
 }
 
 /// Says when it has the pools of its peers. Does not come back.
-async fn say_initialized(format: Format, initialized: oneshot::Receiver<Initialized>) {
+async fn say_initialized(
+    format: Format,
+    initialized: oneshot::Receiver<Initialized>,
+) -> Infallible {
     if let Ok(Initialized {
         mentor,
         pool_elements,

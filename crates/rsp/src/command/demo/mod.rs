@@ -288,7 +288,32 @@ impl Demo {
     fn report(&mut self, role: Role, report: Report) -> Outcome {
         let now = self.now();
         match (role, report) {
-            (Role::Registrar(index), report) => self.registrar_report(index, report)?,
+            (
+                Role::Registrar(index),
+                Report::Serving {
+                    registrar: id,
+                    reached_at,
+                    reached_by_peers_at: as_peer,
+                    management,
+                    ..
+                },
+            ) => {
+                let registrar = Registrar {
+                    id,
+                    reached_at: reached_at.into_iter().next().unwrap_or_default(),
+                    as_peer,
+                    condition: Condition::Running,
+                    status: None,
+                };
+                self.registrar_serves(index, registrar, management)?;
+            }
+            (
+                Role::Registrar(index),
+                Report::Initialized {
+                    mentor,
+                    pool_elements,
+                },
+            ) => self.registrar_initialized(index, mentor, pool_elements)?,
             (
                 Role::Element(index),
                 Report::Registered {
@@ -327,44 +352,35 @@ impl Demo {
         Ok(())
     }
 
-    fn registrar_report(&mut self, index: usize, report: Report) -> std::io::Result<()> {
-        let now = self.now();
-        match report {
-            Report::Serving {
-                registrar: id,
-                reached_at,
-                reached_by_peers_at: as_peer,
-                management,
-                ..
-            } => {
-                let reached_at = reached_at.into_iter().next().unwrap_or_default();
-                self.event(&format!("registrar {id} serves at {reached_at}"))?;
-                let registrar = Registrar {
-                    id,
-                    reached_at,
-                    as_peer,
-                    condition: Condition::Running,
-                    status: None,
-                };
-                self.model.registrars.serves(index, registrar, now);
-                if let Some(management) = management {
-                    self.children.watch(Role::Registrar(index), management);
-                }
-            }
-            Report::Initialized {
-                mentor,
-                pool_elements,
-            } => {
-                self.model.registrars.initialized(index, now);
-                let id = &self.model.registrars.all[index].id;
-                let mentor = mentor.unwrap_or_else(|| "nobody".to_owned());
-                self.event(&format!(
-                    "registrar {id} is initialised: {pool_elements} elements from {mentor}"
-                ))?;
-            }
-            _ => {}
+    fn registrar_serves(
+        &mut self,
+        index: usize,
+        registrar: Registrar,
+        management: Option<String>,
+    ) -> std::io::Result<()> {
+        let (id, reached_at) = (&registrar.id, &registrar.reached_at);
+        self.event(&format!("registrar {id} serves at {reached_at}"))?;
+        if let Some(management) = management {
+            self.children.watch(Role::Registrar(index), management);
         }
+        let now = self.now();
+        self.model.registrars.serves(index, registrar, now);
         Ok(())
+    }
+
+    fn registrar_initialized(
+        &mut self,
+        index: usize,
+        mentor: Option<String>,
+        pool_elements: usize,
+    ) -> std::io::Result<()> {
+        let now = self.now();
+        self.model.registrars.initialized(index, now);
+        let id = &self.model.registrars.all[index].id;
+        let from = mentor.map_or_else(String::new, |mentor| format!(" from {mentor}"));
+        self.event(&format!(
+            "registrar {id} is initialised, with {pool_elements} elements{from}"
+        ))
     }
 
     fn status(&mut self, role: Role, status: Status) -> Outcome {
