@@ -69,8 +69,6 @@ struct Known {
     /// In which round of the hunt an attempt was last made; 0: in none.
     tried_in: u32,
     attempting: bool,
-    /// When an attempt was last stopped.
-    stopped_at: Option<Timestamp>,
     /// It was the home registrar and failed; others come first.
     suspect: bool,
 }
@@ -153,8 +151,8 @@ impl ServerHunt {
     }
 
     /// Ends the hunt: a registrar was found (SH3), or none is wanted any more.
-    pub(crate) fn stop(&mut self, now: Timestamp) {
-        self.stop_attempts(now);
+    pub(crate) fn stop(&mut self) {
+        self.stop_attempts();
         for known in &mut self.known {
             known.suspect = false;
         }
@@ -185,15 +183,6 @@ impl ServerHunt {
     pub(crate) fn is_attempting(&self, registrar: &RegistrarAddress) -> bool {
         self.find(registrar)
             .is_some_and(|known| self.known[known].attempting)
-    }
-
-    /// Whether an attempt to reach this registrar has just been stopped: its association may
-    /// have come up in that moment.
-    pub(crate) fn was_stopped(&self, now: Timestamp, registrar: &RegistrarAddress) -> bool {
-        let known = self.find(registrar).map(|known| &self.known[known]);
-        known
-            .and_then(|known| known.stopped_at)
-            .is_some_and(|stopped_at| now.since(stopped_at) < self.timers.t5)
     }
 
     /// SH4: an attempt failed; the next registrar is tried.
@@ -236,7 +225,7 @@ impl ServerHunt {
     pub(crate) fn handle_timeout(&mut self, now: Timestamp, rng: &mut impl Rng) {
         let round_ends = matches!(self.state, State::Attempting { until } if until <= now);
         if round_ends {
-            self.end_round(now);
+            self.end_round();
         }
         self.known.retain(|known| {
             known.attempting
@@ -301,8 +290,8 @@ impl ServerHunt {
 
     /// T5 ran out. Whoever did not answer in this round is no better than the registrar that has
     /// failed before it: in the next one, that has its turn again.
-    fn end_round(&mut self, now: Timestamp) {
-        self.stop_attempts(now);
+    fn end_round(&mut self) {
+        self.stop_attempts();
         for known in &mut self.known {
             known.suspect = false;
         }
@@ -395,10 +384,9 @@ impl ServerHunt {
         self.t5 = self.t5.saturating_mul(2).min(most);
     }
 
-    fn stop_attempts(&mut self, now: Timestamp) {
+    fn stop_attempts(&mut self) {
         for known in &mut self.known {
             if std::mem::take(&mut known.attempting) {
-                known.stopped_at = Some(now);
                 let stop = HuntOutput::StopConnecting(known.address.clone());
                 self.outputs.push(stop);
             }
@@ -458,7 +446,6 @@ impl Known {
             outdated_at,
             tried_in: 0,
             attempting: false,
-            stopped_at: None,
             suspect: false,
         }
     }

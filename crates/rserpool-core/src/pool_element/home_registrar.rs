@@ -46,9 +46,9 @@ impl PoolElement {
             up.registrar = self.hunt.registrar_id(&up.address);
             return self.adopt(up);
         }
-        // One that came up while it was being stopped is not wanted any more; any other was
-        // established by a registrar.
-        if self.goal == Goal::Nothing || self.hunt.was_stopped(self.now, &up.address) {
+        // Perhaps it came up while it was being stopped; mostly it was established by a registrar,
+        // which wants to take this pool element over (RFC 5353 §3.5.2).
+        if self.goal == Goal::Nothing {
             return self.outputs.close(up.association);
         }
         if self.visitors.len() >= VISITORS_MAX {
@@ -98,7 +98,7 @@ impl PoolElement {
         self.stop_waiting();
         self.is_due = true;
         self.hunt.set_home(Some(home.address.clone()));
-        self.hunt.stop(self.now);
+        self.hunt.stop();
         self.rounds_counted = 0;
         self.outputs.emit(Event::HomeRegistrarChanged {
             home: home.address.clone(),
@@ -150,7 +150,7 @@ impl PoolElement {
 
     /// Closes everything.
     pub(super) fn leave_registrars(&mut self) {
-        self.hunt.stop(self.now);
+        self.hunt.stop();
         self.hunt.set_home(None);
         self.stop_waiting();
         self.timers.clear();

@@ -30,7 +30,7 @@ impl PoolUser {
             self.outputs.close(old.association);
         }
         self.hunt.set_home(Some(address.clone()));
-        self.hunt.stop(self.now);
+        self.hunt.stop();
         self.outputs.emit(Event::HomeRegistrarChanged {
             home: address.clone(),
         });
@@ -75,7 +75,7 @@ impl PoolUser {
     /// The home registrar has answered: no other is looked for.
     pub(super) fn on_home_heard(&mut self) {
         if self.hunt.is_running() {
-            self.hunt.stop(self.now);
+            self.hunt.stop();
         }
     }
 
@@ -92,7 +92,7 @@ impl PoolUser {
 
     /// Closes everything.
     pub(super) fn leave_registrar(&mut self) {
-        self.hunt.stop(self.now);
+        self.hunt.stop();
         self.hunt.set_home(None);
         if let Some(home) = self.home.take() {
             self.outputs.close(home.association);

@@ -6,6 +6,7 @@ use super::event::{Event, SubscriptionEnd};
 use super::{Limit, Registrar};
 use crate::AssociationId;
 use rserpool_handlespace::ResolveError;
+use rserpool_wire::PoolHandle;
 use rserpool_wire::asap::{HandleResolution, HandleResolutionResponse};
 use rserpool_wire::parameter::{ErrorCause, OperationError};
 
@@ -17,6 +18,7 @@ impl Registrar {
         if self.defers(from, &message) {
             return;
         }
+        self.answer_earlier(from, &message.pool_handle);
         let HandleResolution {
             pool_handle,
             subscribe,
@@ -66,6 +68,22 @@ impl Registrar {
         for (from, message) in std::mem::take(&mut self.deferred_resolutions) {
             if self.associations.contains_key(&from) {
                 self.on_handle_resolution(from, message);
+            }
+        }
+    }
+
+    /// Answers keep their order: what the same one has asked before of the same pool, and what
+    /// still waits, comes first. Else an old request for updates would undo a newer one for none.
+    fn answer_earlier(&mut self, from: AssociationId, pool_handle: &PoolHandle) {
+        if self.handlespace.pool_len(pool_handle) == 0 {
+            return;
+        }
+        let is_same = |(association, waiting): &(AssociationId, HandleResolution)| {
+            *association == from && waiting.pool_handle == *pool_handle
+        };
+        while let Some(index) = self.deferred_resolutions.iter().position(is_same) {
+            if let Some((from, earlier)) = self.deferred_resolutions.remove(index) {
+                self.on_handle_resolution(from, earlier);
             }
         }
     }
