@@ -67,9 +67,6 @@ impl World {
             if !snapshot.initialized {
                 return unwell(*node, String::from("is not initialized"));
             }
-            if let Some(waiting) = self.checker.registrars[node.index()].deferred.first() {
-                return unwell(*node, format!("has never answered {waiting:?}"));
-            }
             for (other, of_other) in &snapshots.0 {
                 if other != node {
                     if let Some(what) = wrong_about(snapshot, of_other) {

@@ -417,6 +417,8 @@ impl World {
             let Actor::Registrar(registrar) = &self.nodes[node.index()].actor else {
                 continue;
             };
+            // Every index and every checksum, made from scratch.
+            registrar.check_invariants();
             let snapshot = registrar.snapshot();
             let told: BTreeMap<_, _> = snapshot
                 .pools

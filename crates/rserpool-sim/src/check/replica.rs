@@ -72,7 +72,13 @@ impl World {
         let is_cut_off = !self.partitions.is_empty()
             || self.latest_healing + patience > self.now
             || node.disturbed_until + patience > self.now;
-        !is_there || is_cut_off || reason == RemovalReason::Expired || identity.deregistered
+        // What a stranger invented under its name is not there.
+        let is_forged = self.scenario.faults.contains(FaultKind::FalsePeer);
+        !is_there
+            || is_cut_off
+            || is_forged
+            || reason == RemovalReason::Expired
+            || identity.deregistered
     }
 
     /// The registrar that has this identifier, if exactly one has.

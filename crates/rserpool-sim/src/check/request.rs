@@ -168,16 +168,13 @@ impl World {
         if is_answer {
             view.answering = None;
         }
-        let deferred = view.deferred.iter().position(|waiting| *waiting == key);
-        let is_late = deferred
-            .filter(|_| !is_answer)
-            .map(|index| view.deferred.remove(index));
-        let is_answer = is_answer || is_late.is_some();
         let is_update = view.subscribed.contains(&key);
         if !response.updates_accepted {
             view.subscribed.remove(&key);
         }
-        if !is_answer && !is_update {
+        // Those that waited for the registrar to be initialized are answered all at once.
+        let is_late = view.deferred.contains(&key);
+        if !is_answer && !is_update && !is_late {
             let client = self.roster.name(self.node_of(end.other()));
             let text = format_args!("sends {client} an update of {} unasked", key.1);
             self.violate(Rule::UnaskedUpdate, node, text);
@@ -190,6 +187,9 @@ impl World {
         let Some(view) = self.checker.registrars.get_mut(node.index()) else {
             return;
         };
+        if view.initialized {
+            view.deferred.clear();
+        }
         let Some(unanswered) = view.answering.take() else {
             return;
         };

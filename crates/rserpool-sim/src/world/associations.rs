@@ -252,12 +252,26 @@ impl World {
         for end in opening.collect::<Vec<_>>() {
             self.close(end);
         }
-        // That it has failed, and nobody has read that yet, is of no interest any more.
+        // How it went, if nobody has read that yet, is of no interest any more.
         let associations = &self.associations;
+        let mut unwanted = Vec::new();
         self.nodes[initiator.index()].inbox.retain(|occurrence| {
-            !matches!(occurrence, Occurrence::ConnectFailed { association }
-                if *associations[*association as usize].target == *target)
+            let is_meant = |number: u32| *associations[number as usize].target == *target;
+            match occurrence {
+                Occurrence::ConnectFailed { association } => !is_meant(*association),
+                Occurrence::Up { end } if end.is_of_initiator() && is_meant(end.association()) => {
+                    unwanted.push(*end);
+                    false
+                }
+                _ => true,
+            }
         });
+        for end in unwanted {
+            if self.associations[end.association() as usize].ends[end.side()].state == EndState::Up
+            {
+                self.close(end);
+            }
+        }
     }
 
     /// A node closes its end; the other is told after everything that was sent before.

@@ -19,6 +19,9 @@ impl World {
         if !self.apply(index, &fault) {
             return;
         }
+        if self.is_small {
+            self.check_snapshots();
+        }
         self.statistics.faults += 1;
         let marks: Vec<_> = fault
             .nodes
