@@ -130,9 +130,6 @@ impl Registrar {
         let Some(peer) = self.peers.by_id.get_mut(&id) else {
             return;
         };
-        if peer.address.as_ref() == Some(&address) {
-            return;
-        }
         peer.address = Some(address.clone());
         if peer.contact.is_some() || !address.is_usable() {
             return;
