@@ -3,6 +3,7 @@
 mod bench;
 mod captures;
 mod fuzz;
+mod measure;
 mod sim;
 mod test;
 
@@ -17,11 +18,14 @@ pub(crate) struct Task {
 }
 
 /// Every task, in the order of `--help`.
-pub(crate) const TASKS: [Task; 5] = [
+pub(crate) const TASKS: [Task; 8] = [
     test::TASK,
     sim::TASK,
     fuzz::TASK,
     bench::TASK,
+    measure::FAILOVER,
+    measure::PARTITION,
+    measure::JOIN,
     captures::TASK,
 ];
 
