@@ -77,6 +77,8 @@ impl Registrar {
                 self.endpoints.remove(&endpoint);
             }
         }
+        self.deferred_resolutions
+            .retain(|(from, _)| *from != association);
         for pool_handle in &lost.subscriptions {
             self.subscriptions.remove(association, pool_handle);
             self.emit(Event::SubscriptionEnded {

@@ -39,7 +39,7 @@ impl Registrar {
         if was_in_vain {
             sessions.audit_pause = (sessions.audit_pause * 2).clamp(1, PAUSE_MAX);
             // A little less than whole cycles, because heartbeats vary.
-            let pause = cycle * sessions.audit_pause - cycle / 2;
+            let pause = cycle.saturating_mul(sessions.audit_pause) - cycle / 2;
             sessions.audit_not_before = self.now + pause;
         }
         if self.now < sessions.audit_not_before {

@@ -85,7 +85,8 @@ impl Registrar {
         let timers = &self.config.timers;
         let spread = timers.keep_alive_interval / 2;
         // The last one is asked, does not answer, and gets one more timeout.
-        self.tables_closed_until = self.now + spread + timers.keep_alive_timeout * 2;
+        let timeouts = timers.keep_alive_timeout.saturating_mul(2);
+        self.tables_closed_until = self.now + spread + timeouts;
         let own: Vec<ElementKey> = self.handlespace.owned_by(self.config.id).collect();
         for key in own {
             let delay = duration_between(&mut self.rng, Duration::ZERO, spread);
