@@ -2,16 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
 
-use rserpool_core::registrar::{Config, Destination, Input, Output};
+use rserpool_core::registrar::{Config, Destination, Input, Output, Remote};
 use rserpool_core::{AssociationId, Machine, PeerAddress, Registrar, Timestamp, Transport};
 use rserpool_wire::RegistrarId;
 use rserpool_wire::asap::Message;
+use rserpool_wire::enrp::{self, Presence};
+use rserpool_wire::parameter::{
+    EncapsulationPorts, PeChecksum, SctpTransport, ServerInformation, TransportUse,
+};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 #[test]
 fn the_walkthrough_is_what_happens() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/walkthrough.md");
-    let page = std::fs::read_to_string(path).unwrap();
+    let page = page();
     let incoming = blocks(&page, "in");
     let outgoing = blocks(&page, "out");
     assert_eq!(
@@ -32,6 +36,143 @@ fn the_walkthrough_is_what_happens() {
             shown.join("\n\n")
         );
     }
+}
+
+#[test]
+fn the_three_registrars_of_the_walkthrough_do_as_it_says() {
+    let page = page();
+    let [update, learnt, init, acknowledged, taken, keep_alive] =
+        <[Vec<u8>; 6]>::try_from(blocks(&page, "peers")).unwrap();
+    let mut registrar = registrar();
+    for (number, id) in [(2, 0x2222_2222), (3, 0x3333_3333)] {
+        introduce(&mut registrar, number, id);
+    }
+    sent(&mut registrar);
+
+    // The registration of step 1 is told to both.
+    let registration = Message::decode(&blocks(&page, "in")[0]);
+    let from = AssociationId(0);
+    registrar.handle_input(
+        NOW,
+        Input::Received {
+            from,
+            message: registration,
+        },
+    );
+    let told = sent(&mut registrar);
+    let to_peers: Vec<_> = told.iter().filter(|(to, _)| to.0 >= 2).collect();
+    assert_eq!(to_peers.len(), 2, "{told:?}");
+    assert_octets(&to_peers[0].1, &update);
+
+    // A peer tells of its element, and is gone.
+    hear(&mut registrar, 3, &learnt);
+    sent(&mut registrar);
+    let association = AssociationId(3);
+    registrar.handle_input(NOW, Input::AssociationLost { association });
+    while let Some(output) = registrar.poll_output() {
+        if let Output::Connect { to } = output {
+            registrar.handle_input(NOW, Input::ConnectFailed { to });
+        } else if let Output::SendEnrp { message, .. } = output {
+            assert_octets(&message.encode(), &init);
+        }
+    }
+    hear(&mut registrar, 2, &acknowledged);
+    let mut adopts = None;
+    while let Some(output) = registrar.poll_output() {
+        match output {
+            Output::SendEnrp { message, .. } => assert_octets(&message.encode(), &taken),
+            Output::Connect { to } => adopts = Some(to),
+            Output::Send { .. }
+            | Output::StopConnecting { .. }
+            | Output::Close { .. }
+            | Output::Event(_) => {}
+        }
+    }
+    let Some(Remote::PoolElement(peer)) = adopts else {
+        panic!("it connects to the element that it takes over, not {adopts:?}");
+    };
+    let to = Remote::PoolElement(peer.clone());
+    let association = AssociationId(4);
+    registrar.handle_input(
+        NOW,
+        Input::Connected {
+            association,
+            to,
+            peer,
+        },
+    );
+    let said = sent(&mut registrar);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_octets(&said[0].1, &keep_alive);
+}
+
+const NOW: Timestamp = Timestamp(Duration::from_millis(1));
+
+/// A peer connects, and shows its presence.
+fn introduce(registrar: &mut Registrar, number: u64, id: u32) {
+    let association = AssociationId(number);
+    let peer = PeerAddress {
+        transport: Transport::Sctp,
+        addresses: vec!["127.0.0.1".parse().unwrap()],
+        port: 9901,
+        udp_port: Some(u16::try_from(40_000 + number).unwrap()),
+    };
+    let sender = RegistrarId::new(id).unwrap();
+    let presence = Presence {
+        sender,
+        receiver: None,
+        reply_required: false,
+        checksum: Some(PeChecksum(0xffff)),
+        server_information: Some(ServerInformation {
+            registrar: sender,
+            transport: SctpTransport {
+                port: peer.port,
+                transport_use: TransportUse::DATA_ONLY,
+                addresses: peer.addresses.clone(),
+            },
+            encapsulation_ports: EncapsulationPorts {
+                user: peer.udp_port.and_then(NonZeroU16::new),
+                asap: None,
+            },
+        }),
+    };
+    registrar.handle_input(NOW, Input::AssociationUp { association, peer });
+    hear(registrar, number, &enrp::Message::from(presence).encode());
+}
+
+fn hear(registrar: &mut Registrar, number: u64, octets: &[u8]) {
+    let message = enrp::Message::decode(octets);
+    assert!(message.is_ok(), "{message:?}");
+    let from = AssociationId(number);
+    registrar.handle_input(NOW, Input::EnrpReceived { from, message });
+}
+
+/// What is sent, to whom, as octets.
+fn sent(registrar: &mut Registrar) -> Vec<(AssociationId, Vec<u8>)> {
+    let mut sent = Vec::new();
+    while let Some(output) = registrar.poll_output() {
+        let (to, octets) = match output {
+            Output::Send { to, message } => (to, message.encode()),
+            Output::SendEnrp { to, message } => (to, message.encode()),
+            Output::Connect { .. }
+            | Output::StopConnecting { .. }
+            | Output::Close { .. }
+            | Output::Event(_) => continue,
+        };
+        if let Destination::Association(to) = to {
+            sent.push((to, octets));
+        }
+    }
+    sent
+}
+
+fn assert_octets(octets: &[u8], expected: &[u8]) {
+    assert_eq!(octets, expected, "sent:\n{}", words(octets));
+}
+
+fn page() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/walkthrough.md");
+    std::fs::read_to_string(path).unwrap()
 }
 
 /// A registrar with two associations up: a pool element's and a pool user's.
