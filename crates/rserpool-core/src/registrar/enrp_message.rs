@@ -39,7 +39,9 @@ impl Registrar {
         let link = self.peers.links.get(&from);
         let is_bound = link.is_some_and(|link| link.peer.is_some());
         let (sender, _) = route(&message);
-        if !is_bound && !self.bind(from, sender) {
+        // That an earlier process is gone may end a takeover, and with it this association.
+        let is_new_peer = !is_bound && self.bind(from, sender);
+        if !is_bound && !is_new_peer || !self.associations.contains_key(&from) {
             return;
         }
         self.on_heard(from, &message);
