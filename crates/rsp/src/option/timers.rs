@@ -42,6 +42,26 @@ pub(crate) enum Preset {
     Rfc,
 }
 
+impl Preset {
+    /// Its timers.
+    pub(crate) fn timers(self) -> Timers {
+        match self {
+            Self::Default => Timers::default(),
+            Self::Fast => Timers::fast(),
+            Self::Rfc => Timers::rfc(),
+        }
+    }
+
+    /// As `--timers` takes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Fast => "fast",
+            Self::Rfc => "rfc",
+        }
+    }
+}
+
 /// Declares the options in milliseconds, and the timer that each one sets.
 macro_rules! single_timers {
     ($($(#[$about:meta])+ $option:ident sets $($timer:ident).+;)+) => {
@@ -107,11 +127,7 @@ single_timers! {
 impl TimerOptions {
     /// The timers that the options name.
     pub(crate) fn timers(&self) -> Timers {
-        let mut timers = match self.timers {
-            Preset::Default => Timers::default(),
-            Preset::Fast => Timers::fast(),
-            Preset::Rfc => Timers::rfc(),
-        };
+        let mut timers = self.timers.timers();
         self.single.apply(&mut timers);
         let asap = &mut timers.asap;
         asap.max_reg_attempt = self.max_reg_attempt.unwrap_or(asap.max_reg_attempt);

@@ -14,7 +14,6 @@ use crate::output;
 use crate::signals::Signals;
 use anyhow::{Context, anyhow};
 use children::{Children, Role, Said};
-use clap::ValueEnum;
 use model::{Condition, Element, Model, Session};
 use nix::sys::signal::Signal;
 use registrars::Registrar;
@@ -67,6 +66,8 @@ const DRAIN_MS: &str = "100";
 const START_MAX: Duration = Duration::from_secs(20);
 /// A session that was not answered for this long at the end is lost.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// Registrars that do not agree after so many heartbeat cycles in which nothing happens never do.
+const HEARTBEATS_MAX: u32 = 4;
 /// How often the picture is drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
@@ -85,7 +86,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
 /// The demo at work.
 struct Demo {
     length: Duration,
-    timers: String,
+    timers: Preset,
     children: Children,
     heard: mpsc::Receiver<(Role, Said)>,
     model: Model,
@@ -104,12 +105,9 @@ impl Demo {
             (false, true) => View::Screen,
             (false, false) => View::Lines,
         };
-        let timers = arguments.timers.to_possible_value();
         Self {
             length: Duration::from_secs(arguments.seconds.into()),
-            timers: timers
-                .map(|value| value.get_name().to_owned())
-                .unwrap_or_default(),
+            timers: arguments.timers,
             children,
             heard,
             model: Model::default(),
@@ -138,6 +136,7 @@ impl Demo {
                 }
             }
         }
+        self.wait_for_agreement().await?;
         let now = self.now();
         let lost = self.model.lost_sessions(now, SILENCE_MAX);
         self.shown.summary(&self.model, now, lost)?;
@@ -146,6 +145,19 @@ impl Demo {
         }
         if !self.model.registrars.agree() {
             return Err(anyhow!("the registrars do not agree").into());
+        }
+        Ok(())
+    }
+
+    /// What changed last may not have been in a heartbeat yet.
+    async fn wait_for_agreement(&mut self) -> Outcome {
+        let cycle = self.timers.timers().asap.peer_heartbeat_cycle;
+        let deadline = tokio::time::Instant::now() + cycle * HEARTBEATS_MAX;
+        while !self.model.registrars.agree() {
+            let Ok(heard) = tokio::time::timeout_at(deadline, self.heard.recv()).await else {
+                break;
+            };
+            self.hear(heard)?;
         }
         Ok(())
     }
@@ -231,7 +243,12 @@ impl Demo {
             "0",
         ];
         let peers = self.model.registrars.peers_of(index);
-        let mut arguments = [&registrar[..], &private[..], &["--timers", &self.timers]].concat();
+        let mut arguments = [
+            &registrar[..],
+            &private[..],
+            &["--timers", self.timers.name()],
+        ]
+        .concat();
         for peer in &peers {
             arguments.extend(["--peer", peer]);
         }
@@ -272,7 +289,7 @@ impl Demo {
         for registrar in &registrars {
             arguments.extend(["--registrar", registrar]);
         }
-        arguments.extend(["--no-multicast", "--timers", &self.timers]);
+        arguments.extend(["--no-multicast", "--timers", self.timers.name()]);
         Ok(self.children.start(role, &arguments)?)
     }
 

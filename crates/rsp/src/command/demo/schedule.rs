@@ -33,7 +33,7 @@ const STEPS: [(u32, Step); 9] = [
     (30, Step::Start(BETA)),
     (50, Step::KillHome),
     (68, Step::ReturnHome),
-    (90, Step::Continue),
+    (84, Step::Continue),
 ];
 
 /// When each step is due in a demo of this length.
