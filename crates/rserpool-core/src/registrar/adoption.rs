@@ -20,6 +20,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Numbers what is adopted together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[repr(Rust, packed(4))] // see `Timer`
 pub(super) struct AdoptionId(u64);
 
 /// Pool elements that are being adopted. No more of them than pool elements that are owned.

@@ -276,6 +276,7 @@ pub struct Registrar {
 }
 
 /// Which timer of whom. A keep-alive is either due or waits for its answer, so one timer does.
+/// There are two timers for each pool element, so numbers of 64 bits are packed in here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Timer {
     KeepAlive(ElementKey),
@@ -289,12 +290,25 @@ enum Timer {
     /// A peer's address is tried again, or an attempt takes too long.
     PeerContact(ContactId),
     /// An association with a peer is closed.
-    PeerLink(AssociationId),
+    PeerLink(LinkId),
     Adoption(AdoptionId),
     /// A peer is asked for a part of its handle table.
     TableResponse(RegistrarId),
     /// A peer asks for parts of the handle table.
     TableSession(RegistrarId),
+}
+
+/// An association over which ENRP is spoken, as a [`Timer`] names it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(Rust, packed(4))]
+struct LinkId {
+    association: AssociationId,
+}
+
+impl From<AssociationId> for LinkId {
+    fn from(association: AssociationId) -> Self {
+        Self { association }
+    }
 }
 
 impl Machine for Registrar {
@@ -372,7 +386,7 @@ impl Machine for Registrar {
                 Timer::PeerHeartbeat => self.fire_peer_heartbeat(),
                 Timer::Peer(peer) => self.fire_peer(peer),
                 Timer::PeerContact(contact) => self.fire_peer_contact(contact),
-                Timer::PeerLink(association) => self.fire_peer_link(association),
+                Timer::PeerLink(link) => self.fire_peer_link(link.association),
                 Timer::Adoption(adoption) => self.fire_adoption(adoption),
                 Timer::TableResponse(peer) => self.fire_table_response(peer),
                 Timer::TableSession(peer) => self.fire_table_session(peer),

@@ -103,7 +103,8 @@ impl Registrar {
         }
         let link = self.peers.links.entry(from).or_default();
         link.peer = Some(sender);
-        self.timers.stop(&mut link.timer, Timer::PeerLink(from));
+        self.timers
+            .stop(&mut link.timer, Timer::PeerLink(from.into()));
         let contact = link.contact;
         if let Some(contact) = contact {
             self.on_contact_identified(contact, sender);
@@ -226,7 +227,7 @@ impl Registrar {
     fn start_link_timer(&mut self, association: AssociationId) {
         let deadline = self.now + self.config.timers.max_time_no_response;
         if let Some(link) = self.peers.links.get_mut(&association) {
-            let timer = Timer::PeerLink(association);
+            let timer = Timer::PeerLink(association.into());
             self.timers.start(&mut link.timer, timer, deadline);
         }
     }
@@ -248,7 +249,7 @@ impl Registrar {
         let Some(mut link) = self.peers.links.remove(&association) else {
             return;
         };
-        let timer = Timer::PeerLink(association);
+        let timer = Timer::PeerLink(association.into());
         self.timers.stop(&mut link.timer, timer);
         if let Some(contact) = link.contact {
             self.on_contact_lost(contact, link.peer);
@@ -272,7 +273,8 @@ impl Registrar {
         match other {
             Some(other) => {
                 if let Some(link) = self.peers.links.get_mut(&other) {
-                    self.timers.stop(&mut link.timer, Timer::PeerLink(other));
+                    self.timers
+                        .stop(&mut link.timer, Timer::PeerLink(other.into()));
                 }
                 self.force_resynchronization(id);
             }
