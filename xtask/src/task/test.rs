@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a commit, and what CI runs.
 
 use super::Task;
+use super::measure::{self, Build};
 use crate::process::{self, Failure};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -24,8 +25,10 @@ Without a step: all of them, in this order, each to its end even when another fa
            and every test and module that docs/compliance.md names
   test     all tests of the workspace, those in the documentation too
   doc      the documentation builds without a warning
+  scope    real processes: a network is cut for 5 s and healed (`cargo xtask partition`)
 
-Needs Rust and a C toolchain. Tests that need more (tshark) say so when they are skipped.
+Needs Rust and a C toolchain. Tests that need more (tshark; root and `ip`) say so when they are
+skipped.
 
   cargo xtask test                everything
   cargo xtask test fmt tidy       what takes seconds
@@ -37,7 +40,7 @@ struct Step {
     run: fn() -> Result<Option<Totals>, Failure>,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step {
         name: "fmt",
         run: fmt,
@@ -57,6 +60,10 @@ const STEPS: [Step; 5] = [
     Step {
         name: "doc",
         run: doc,
+    },
+    Step {
+        name: "scope",
+        run: scope,
     },
 ];
 
@@ -162,6 +169,12 @@ fn doc() -> Result<Option<Totals>, Failure> {
             .args(arguments)
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
+    Ok(None)
+}
+
+/// As the tests are built, which is quicker than with optimisation.
+fn scope() -> Result<Option<Totals>, Failure> {
+    measure::measure(Build::Dev, "partition", &["--seconds".into(), "5".into()])?;
     Ok(None)
 }
 

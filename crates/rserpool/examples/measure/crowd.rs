@@ -5,7 +5,7 @@ use crate::Failure;
 use crate::elements::say;
 use crate::options::Options;
 use rserpool::{PoolElementId, PoolHandle};
-use rserpool_sctp::{AssociationId, Config, Endpoint, Event, Outgoing, Remote, Timestamp};
+use rserpool_sctp::{AssociationId, Config, Endpoint, Event, Outgoing, Remote, Timers, Timestamp};
 use rserpool_wire::RegistrationLife;
 use rserpool_wire::asap::{EndpointKeepAliveAck, Message, Registration};
 use rserpool_wire::parameter::{
@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Registrations that wait for their response, for each association.
-const OUTSTANDING_MAX: u32 = 128;
+const OUTSTANDING_MAX: u32 = 32;
 /// The payload protocol identifier of ASAP.
 const PPID: u32 = 11;
 const SCTP_PORT: u16 = 5_000;
@@ -98,7 +98,12 @@ impl Member {
         let socket = UdpSocket::bind((share.address, 0))?;
         let mut seed = [0; 32];
         std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
-        let mut endpoint = Endpoint::new(Config::new(SCTP_PORT), seed);
+        let config = Config {
+            // Nothing here is to be noticed soon.
+            timers: Timers::rfc(),
+            ..Config::new(SCTP_PORT)
+        };
+        let mut endpoint = Endpoint::new(config, seed);
         let remote = Remote {
             udp: vec![registrar],
             sctp_port: 3_863,

@@ -13,7 +13,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 /// How often survivors are asked what they know.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(25);
 /// How long users resolve before anything happens.
 const BASELINE: Duration = Duration::from_secs(2);
 
@@ -229,6 +229,10 @@ impl<'a> Round<'a> {
                     .truth
                     .iter()
                     .filter(|e| !view.elements.contains_key(*e));
+                if missing.is_empty() && view.missing(&self.truth) > 0 {
+                    let after = milliseconds(from, at);
+                    eprintln!("after {after:.0} ms pool elements are missing; {view}");
+                }
                 missing.extend(gone.cloned());
             }
             let is_owned = |view: &View| {
@@ -237,6 +241,11 @@ impl<'a> Round<'a> {
             };
             Ok((detected.is_some() && views.iter().all(is_owned)).then_some(at))
         })?;
+        if !missing.is_empty() {
+            views(&self.registrars)?
+                .iter()
+                .for_each(|view| eprintln!("{view}"));
+        }
         let detected = detected.unwrap_or(owned);
         table.time(
             "a survivor knows that it is gone",

@@ -2,6 +2,7 @@
 
 use crate::elements::say;
 use crate::options::Options;
+use crate::scope::PATIENCE;
 use crate::{Failure, now};
 use rserpool::{Multicast, PoolUser};
 use serde::{Deserialize, Serialize};
@@ -67,7 +68,12 @@ async fn serve(options: &Options, count: u32, rate: u32) -> Result<(), Failure> 
             .timers(timers.clone());
         let user = builder.multicast(Multicast::off()).start().await?;
         let pool = format!("{}-{}", options.text("pool", "pool"), number % pools);
-        user.resolve(pool.as_str()).await?;
+        let start = Instant::now();
+        while let Err(failure) = user.resolve(pool.as_str()).await {
+            if start.elapsed() > PATIENCE {
+                return Err(failure.into());
+            }
+        }
         let samples = Arc::new(Mutex::new(Vec::new()));
         users.push(Arc::clone(&samples));
         let first = Instant::now() + interval * number / count;

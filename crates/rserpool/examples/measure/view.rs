@@ -1,7 +1,7 @@
 //! What one registrar knows, as its management interface tells, and what several agree on.
 
 use crate::Failure;
-use serde_json::Value;
+use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{Read, Write};
@@ -21,14 +21,48 @@ pub(crate) struct View {
     pub(crate) doubled: usize,
     pub(crate) peers: Vec<Peer>,
     pub(crate) takeovers_won: u64,
+    counters: BTreeMap<String, u64>,
 }
 
 /// Another registrar, as it knows it.
+#[derive(Deserialize)]
 pub(crate) struct Peer {
     pub(crate) registrar: Option<String>,
     pub(crate) status: String,
-    pub(crate) checksums_equal: bool,
+    #[serde(default)]
+    checksums_equal: bool,
 }
+
+/// What is read of a status.
+#[derive(Deserialize)]
+struct Status {
+    registrar: String,
+    initialized: bool,
+    peers: Vec<Peer>,
+    pools: Vec<Pool>,
+    counters: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+struct Pool {
+    pool_handle: String,
+    pool_elements: Vec<PoolElement>,
+}
+
+#[derive(Deserialize)]
+struct PoolElement {
+    id: String,
+    home: Option<String>,
+}
+
+/// Counters that say why pool elements are where they are.
+const SHOWN: [&str; 5] = [
+    "removals",
+    "limit",
+    "takeovers",
+    "synchronizations",
+    "checksum",
+];
 
 impl View {
     pub(crate) fn fetch(management: SocketAddr) -> Result<Self, Failure> {
@@ -40,32 +74,34 @@ impl View {
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let (_, body) = answer.split_once("\r\n\r\n").ok_or("no HTTP")?;
-        Ok(Self::of(&serde_json::from_str(body)?))
+        Ok(Self::of(serde_json::from_str(body)?))
     }
 
-    fn of(status: &Value) -> Self {
+    fn of(status: Status) -> Self {
         let mut elements = BTreeMap::new();
         let mut doubled = 0;
-        for pool in list(&status["pools"]) {
-            for element in list(&pool["pool_elements"]) {
-                let key = (text(&pool["pool_handle"]), text(&element["id"]));
-                if elements.insert(key, text(&element["home"])).is_some() {
+        for pool in status.pools {
+            for element in pool.pool_elements {
+                let key = (pool.pool_handle.clone(), element.id);
+                if elements
+                    .insert(key, element.home.unwrap_or_default())
+                    .is_some()
+                {
                     doubled += 1;
                 }
             }
         }
-        let peers = list(&status["peers"]).iter().map(|peer| Peer {
-            registrar: peer["registrar"].as_str().map(str::to_owned),
-            status: text(&peer["status"]),
-            checksums_equal: peer["checksums_equal"] == Value::Bool(true),
-        });
+        let mut counters = status.counters;
+        let takeovers_won = counters.get("takeovers_won").copied().unwrap_or_default();
+        counters.retain(|name, count| *count > 0 && SHOWN.iter().any(|s| name.starts_with(s)));
         Self {
-            registrar: text(&status["registrar"]),
-            initialized: status["initialized"] == Value::Bool(true),
+            registrar: status.registrar,
+            initialized: status.initialized,
             elements,
             doubled,
-            peers: peers.collect(),
-            takeovers_won: status["counters"]["takeovers_won"].as_u64().unwrap_or(0),
+            peers: status.peers,
+            takeovers_won,
+            counters,
         }
     }
 
@@ -112,14 +148,6 @@ pub(crate) fn doubled(views: &[View]) -> usize {
     doubled
 }
 
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
 impl fmt::Display for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (known, initialized) = (self.elements.len(), self.initialized);
@@ -138,6 +166,6 @@ impl fmt::Display for View {
                 peer.status, peer.checksums_equal
             )?;
         }
-        Ok(())
+        write!(f, " {:?}", self.counters)
     }
 }
