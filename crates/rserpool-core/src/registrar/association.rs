@@ -77,6 +77,8 @@ impl Registrar {
                 self.endpoints.remove(&endpoint);
             }
         }
+        // First of all: what follows is told to peers, and no longer over this one.
+        self.on_link_lost(association);
         self.deferred_resolutions
             .retain(|(from, _)| *from != association);
         for pool_handle in &lost.subscriptions {
@@ -96,7 +98,6 @@ impl Registrar {
             pool_elements,
         });
         self.on_adoption_association_lost(association);
-        self.on_link_lost(association);
     }
 
     /// The association whose other end is there.

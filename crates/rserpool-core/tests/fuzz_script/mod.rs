@@ -12,9 +12,13 @@
 //! | 4 | an announce of another registrar is heard |
 //! | 5 | a long time passes |
 //! | 6 | the octets arrive as they are |
+//! | 7 | the octets arrive as ENRP |
+//! | 8 | the octets are heard on the ENRP multicast channel |
+//! | 9 | what the registrar wants to connect to first is connected |
+//! | 10 | … cannot be connected |
 //! | else | the octets arrive, with the right message length put in |
 
-use rserpool_core::registrar::{Command, Config, Destination, Input, Output};
+use rserpool_core::registrar::{Command, Config, Destination, Input, Output, Remote};
 use rserpool_core::{AssociationId, Machine, PeerAddress, Registrar, Timestamp, Transport};
 use rserpool_wire::RegistrarId;
 use rserpool_wire::asap::Message;
@@ -37,13 +41,20 @@ pub(crate) fn run(script: &[u8]) {
     while let [operation, association, delay, length, after @ ..] = rest {
         let (octets, after) = after.split_at(after.len().min(usize::from(*length)));
         rest = after;
-        run.step(*operation % 12, *association, *delay, octets);
+        run.step(*operation % 16, *association, *delay, octets);
     }
     for association in (1..=run.last).map(AssociationId) {
         run.input(Input::AssociationLost { association });
     }
+    let pools = run.registrar.snapshot().pools.into_iter();
+    let mut elements = pools.flat_map(|pool| pool.pool_elements);
+    assert!(
+        elements.all(|element| element.association.is_none()),
+        "everybody is gone"
+    );
     run.input(Input::Command(Command::Shutdown));
-    assert_eq!(run.registrar.snapshot().pools.len(), 0, "everybody is gone");
+    assert!(run.wanted.is_empty(), "nobody is connected to any longer");
+    assert_eq!(run.registrar.poll_timeout(), None, "nothing is waited for");
 }
 
 struct Run {
@@ -52,6 +63,8 @@ struct Run {
     /// The association behind each number that scripts use.
     current: [AssociationId; ASSOCIATIONS],
     up: BTreeSet<AssociationId>,
+    /// Whom the registrar wants to be connected to.
+    wanted: BTreeSet<Remote>,
     last: u64,
 }
 
@@ -63,14 +76,22 @@ impl Run {
         config.limits.elements_per_association_max = 4;
         config.limits.subscriptions_per_association_max = 2;
         config.limits.subscriptions_max = 4;
+        config.enrp_multicast = true;
+        config.peers = vec!["10.1.0.1:5000".parse().expect("an address")];
+        config.enrp_transport.addresses = vec![IpAddr::V4(Ipv4Addr::new(10, 1, 0, 9))];
+        config.limits.peers_max = 4;
+        config.limits.adoptions_at_once_max = 2;
         let now = Timestamp(Duration::ZERO);
-        Self {
+        let mut run = Self {
             registrar: Registrar::new(config, 7, now),
             now,
             current: [AssociationId(0); ASSOCIATIONS],
             up: BTreeSet::new(),
+            wanted: BTreeSet::new(),
             last: 0,
-        }
+        };
+        run.drain();
+        run
     }
 
     fn step(&mut self, operation: u8, number: u8, delay: u8, octets: &[u8]) {
@@ -99,6 +120,24 @@ impl Run {
             }
             5 => {}
             6 => self.receive(association, octets),
+            7 => self.input(Input::EnrpReceived {
+                from: association,
+                message: enrp::Message::decode(octets),
+            }),
+            8 => {
+                if let Ok(decoded) = enrp::Message::decode(octets) {
+                    self.input(Input::EnrpAnnounced {
+                        from: SocketAddr::from(([10, 1, 0, number % 4], 9901)),
+                        message: decoded.message,
+                    });
+                }
+            }
+            9 => self.connect(slot),
+            10 => {
+                if let Some(to) = self.wanted.pop_first() {
+                    self.input(Input::ConnectFailed { to });
+                }
+            }
             _ => {
                 let mut octets = octets.to_vec();
                 let length = u16::try_from(octets.len())
@@ -110,6 +149,30 @@ impl Run {
                 self.receive(association, &octets);
             }
         }
+    }
+
+    fn connect(&mut self, slot: usize) {
+        let Some(to) = self.wanted.pop_first() else {
+            return;
+        };
+        let (addresses, port, udp_port) = match &to {
+            Remote::Peer(peer) => (peer.addresses.clone(), peer.port, peer.udp_port),
+            Remote::PoolElement(peer) => (peer.addresses.clone(), peer.port, peer.udp_port),
+        };
+        self.last += 1;
+        let association = AssociationId(self.last);
+        self.current[slot] = association;
+        self.up.insert(association);
+        self.input(Input::Connected {
+            association,
+            to,
+            peer: PeerAddress {
+                transport: Transport::Sctp,
+                addresses,
+                port,
+                udp_port,
+            },
+        });
     }
 
     fn come_up(&mut self, slot: usize, transport: Transport) {
@@ -193,7 +256,13 @@ impl Run {
                         enrp::Message::decode(&octets).expect("whatever is sent can be read");
                     assert_eq!(decoded.message, message);
                 }
-                Output::Connect { .. } | Output::StopConnecting { .. } | Output::Event(_) => {}
+                Output::Connect { to } => {
+                    assert!(self.wanted.insert(to), "asked for twice");
+                }
+                Output::StopConnecting { to } => {
+                    assert!(self.wanted.remove(&to), "stopped what was not begun");
+                }
+                Output::Event(_) => {}
             }
         }
     }
