@@ -176,40 +176,10 @@ impl<R: Role> Driver<R> {
         match arrival {
             Arrival::Received {
                 association,
-                ppid: ASAP_PPID,
-                octets,
-                ..
-            } => {
-                let message = Message::decode(&octets);
-                let from_peer = FromPeer {
-                    association,
-                    message,
-                };
-                self.role.on_message(&mut self.node, from_peer)
-            }
-            Arrival::Received {
-                association,
-                ppid: ENRP_PPID,
-                octets,
-                ..
-            } if R::SPEAKS_ENRP => {
-                let message = enrp::Message::decode(&octets);
-                self.role.on_enrp_message(EnrpFromPeer {
-                    association,
-                    message,
-                })
-            }
-            // Everything else belongs to applications.
-            Arrival::Received {
-                association,
                 stream,
                 ppid,
                 octets: data,
-            } => {
-                let received = Received { data, stream, ppid };
-                self.node.on_data(association, received);
-                None
-            }
+            } => self.on_received(association, Received { data, stream, ppid }),
             Arrival::Multicast {
                 channel,
                 from,
@@ -249,6 +219,35 @@ impl<R: Role> Driver<R> {
                     reason,
                 },
             ),
+        }
+    }
+
+    fn on_received(
+        &mut self,
+        association: AssociationId,
+        received: Received,
+    ) -> Option<InputOf<R>> {
+        match received.ppid {
+            ASAP_PPID => {
+                let message = Message::decode(&received.data);
+                let from_peer = FromPeer {
+                    association,
+                    message,
+                };
+                self.role.on_message(&mut self.node, from_peer)
+            }
+            ENRP_PPID if R::SPEAKS_ENRP => {
+                let message = enrp::Message::decode(&received.data);
+                self.role.on_enrp_message(EnrpFromPeer {
+                    association,
+                    message,
+                })
+            }
+            // Everything else belongs to applications.
+            _ => {
+                self.node.on_data(association, received);
+                None
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use rserpool_core::{AssociationId, PeerAddress, Timestamp, Transport};
 use rserpool_sctp::{DownReason, Event};
 use std::io;
 use std::net::SocketAddr;
+use tokio::net::TcpStream;
 
 /// What the network brings.
 pub(crate) enum Arrival {
@@ -131,18 +132,7 @@ impl Network {
 
     pub(super) fn on_found(&mut self, now: Timestamp, found: Found) {
         match found {
-            Found::TcpAccepted { stream, peer } => match self.tcp.accept(stream, peer) {
-                Ok(Accepted {
-                    association,
-                    displaced,
-                }) => {
-                    if let Some(displaced) = displaced {
-                        self.displace(displaced);
-                    }
-                    self.tcp_up(association, peer, true);
-                }
-                Err(event) => self.events.push_back(event),
-            },
+            Found::TcpAccepted { stream, peer } => self.on_tcp_accepted(stream, peer),
             Found::TcpConnected {
                 association,
                 stream,
@@ -204,6 +194,21 @@ impl Network {
                 };
                 self.arrivals.push_back(arrival);
             }
+        }
+    }
+
+    fn on_tcp_accepted(&mut self, stream: TcpStream, peer: SocketAddr) {
+        match self.tcp.accept(stream, peer) {
+            Ok(Accepted {
+                association,
+                displaced,
+            }) => {
+                if let Some(displaced) = displaced {
+                    self.displace(displaced);
+                }
+                self.tcp_up(association, peer, true);
+            }
+            Err(event) => self.events.push_back(event),
         }
     }
 
