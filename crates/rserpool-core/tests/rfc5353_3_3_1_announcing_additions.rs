@@ -125,11 +125,8 @@ fn peers_are_as_limited_as_pool_elements() {
         policy_type: rserpool_wire::parameter::PolicyType(0x8000_0001),
         data: vec![0; 100].into(),
     };
-    let no_room = refusal(B, UpdateRefusal::NoRoom);
-    assert_eq!(
-        hear(&mut registrar, 1, B, addition(B, &long)),
-        [no_room.clone()]
-    );
+    let no_room = [refusal(B, UpdateRefusal::NoRoom)];
+    assert_eq!(hear(&mut registrar, 1, B, addition(B, &long)), no_room);
     hear(
         &mut registrar,
         1,
@@ -137,7 +134,7 @@ fn peers_are_as_limited_as_pool_elements() {
         addition(B, &owned_by(B, element_on(1, 8), 1)),
     );
     let one_more = addition(B, &owned_by(B, element_on(1, 7), 1));
-    assert_eq!(hear(&mut registrar, 1, B, one_more), [no_room]);
+    assert_eq!(hear(&mut registrar, 1, B, one_more), no_room);
     assert_eq!(homes(&registrar), [(8, peer_id(B))]);
 }
 

@@ -11,7 +11,9 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use rserpool_core::registrar::{Config, Destination, Input, Output, Remote};
 use rserpool_core::{AssociationId, ENRP_PORT, Machine, PeerAddress, Registrar, Transport};
-use rserpool_wire::asap::{Deregistration, EndpointKeepAliveAck, Message, Registration};
+use rserpool_wire::asap::{
+    Deregistration, EndpointKeepAlive, EndpointKeepAliveAck, Message, Registration,
+};
 use rserpool_wire::enrp;
 use rserpool_wire::parameter::{Policy, PoolElement};
 use rserpool_wire::{PoolElementId, RegistrarId, RegistrationLife};
@@ -57,7 +59,7 @@ proptest! {
         let mut scope = Scope::new(seed);
         for (delay, step) in steps {
             scope.run_for(delay);
-            scope.apply(step);
+            scope.apply(&step);
         }
         scope.run_for(6_000);
         scope.cuts.clear();
@@ -120,6 +122,11 @@ fn id_of(number: usize) -> RegistrarId {
     RegistrarId::new(u32::try_from(number).unwrap() + 1).unwrap()
 }
 
+/// The identifier of a pool element.
+fn id_number(number: usize) -> u32 {
+    u32::try_from(number).unwrap()
+}
+
 fn address_of(node: Node) -> PeerAddress {
     let (last, port) = match node {
         Node::Registrar(number) => (registrar_host(number), ENRP_PORT),
@@ -168,8 +175,8 @@ impl Scope {
         self.happenings.insert((time, self.sequence), happening);
     }
 
-    fn apply(&mut self, step: Step) {
-        match step {
+    fn apply(&mut self, step: &Step) {
+        match *step {
             Step::Register(number, registrar) => {
                 self.elements[number].is_registered = true;
                 if self.home_of(number) == Some(registrar) {
@@ -187,7 +194,7 @@ impl Scope {
                 if let Some(home) = self.elements[number].home {
                     let message = Deregistration {
                         pool_handle: echo(),
-                        pool_element: PoolElementId(number as u32),
+                        pool_element: PoolElementId(id_number(number)),
                     };
                     self.send_asap(home, Node::Element(number), Message::from(message));
                 }
@@ -351,7 +358,7 @@ impl Scope {
             Happening::Connect { from, to } => self.connect_registrar(from, to),
             Happening::Hunt(number) => {
                 if self.elements[number].home.is_none() {
-                    let registrar = self.below(REGISTRARS as u64) as usize;
+                    let registrar = usize::try_from(self.below(REGISTRARS as u64)).unwrap();
                     self.connect_element(number, registrar);
                 }
             }
@@ -376,26 +383,37 @@ impl Scope {
 
     fn element_hears(&mut self, number: usize, over: AssociationId, message: &Message) {
         let is_home = self.elements[number].home == Some(over);
-        match message {
-            Message::EndpointKeepAlive(keep_alive) if self.elements[number].is_registered => {
-                let ack = EndpointKeepAliveAck {
-                    pool_handle: keep_alive.pool_handle.clone(),
-                    pool_element: PoolElementId(number as u32),
-                };
-                self.send_asap(over, Node::Element(number), Message::from(ack));
-                if keep_alive.home && !is_home {
-                    if let Some(old) = self.elements[number].home.replace(over) {
-                        self.lose(old);
-                    }
-                    self.register(number);
-                }
+        if let Message::EndpointKeepAlive(keep_alive) = message {
+            if self.elements[number].is_registered {
+                self.element_is_asked(number, over, keep_alive);
             }
-            // It was thrown out, and comes back.
-            Message::DeregistrationResponse(_) if is_home => self.register(number),
-            Message::RegistrationResponse(response) if response.result.is_err() => {
+        } else if let Message::RegistrationResponse(response) = message {
+            if response.result.is_err() {
                 self.close_home(number);
             }
-            _ => {}
+        } else if is_home && matches!(message, Message::DeregistrationResponse(_)) {
+            // It was thrown out, and comes back.
+            self.register(number);
+        }
+    }
+
+    fn element_is_asked(
+        &mut self,
+        number: usize,
+        over: AssociationId,
+        keep_alive: &EndpointKeepAlive,
+    ) {
+        let ack = EndpointKeepAliveAck {
+            pool_handle: keep_alive.pool_handle.clone(),
+            pool_element: PoolElementId(id_number(number)),
+        };
+        self.send_asap(over, Node::Element(number), Message::from(ack));
+        let is_home = self.elements[number].home == Some(over);
+        if keep_alive.home && !is_home {
+            if let Some(old) = self.elements[number].home.replace(over) {
+                self.lose(old);
+            }
+            self.register(number);
         }
     }
 
@@ -494,7 +512,7 @@ impl Scope {
             .filter_map(|(number, element)| {
                 let home = id_of(self.home_of(number)?);
                 let policy = as_registered(number, element.load).policy.to_string();
-                Some((number as u32, (home, policy)))
+                Some((id_number(number), (home, policy)))
             })
             .collect();
         let registered = self.elements.iter().filter(|element| element.is_registered);
@@ -532,6 +550,6 @@ fn as_registered(number: usize, load: u32) -> PoolElement {
     PoolElement {
         registration_life: RegistrationLife::Infinite,
         policy: Policy::LeastUsed { load },
-        ..element_on(u8::try_from(number).unwrap() + 1, number as u32)
+        ..element_on(u8::try_from(number).unwrap() + 1, id_number(number))
     }
 }
