@@ -1,4 +1,4 @@
-//! The numbers of RFC 5352 §7 and §8, which docs/compliance.md names.
+//! The numbers of RFC 5352 §7 and §8 and of RFC 5353 §4 and §5, which docs/compliance.md names.
 
 use rserpool::{Multicast, Scope, Timers};
 use std::time::Duration;
@@ -39,4 +39,18 @@ fn ports_and_groups_are_those_of_section_8() {
             .expect("an address")
     );
     assert_eq!(multicast.group_v6, Some(site_local));
+}
+
+#[test]
+fn the_rfc_preset_has_the_thresholds_of_rfc_5353_section_4() {
+    let timers = Timers::rfc().asap;
+    assert_eq!(timers.peer_heartbeat_cycle, Duration::from_secs(30));
+    assert_eq!(timers.max_time_last_heard, Duration::from_secs(61));
+    assert_eq!(timers.max_time_no_response, Duration::from_secs(5));
+}
+
+#[test]
+fn enrp_has_the_numbers_of_rfc_5353_section_5() {
+    assert_eq!(rserpool_core::ENRP_PORT, 9901);
+    assert_eq!(rserpool_net::ENRP_PPID, 12);
 }
