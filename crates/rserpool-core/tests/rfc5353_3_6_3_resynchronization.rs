@@ -236,6 +236,40 @@ fn a_session_ends_with_its_association() {
     assert_eq!(homes(&registrar).len(), 2);
 }
 
+/// The registrar under test has slept for 5 s, and its pool element has closed its association
+/// meanwhile.
+fn woken() -> Registrar {
+    let mut registrar = registrar_with_peers(&[1], &[B]);
+    say(&mut registrar, 1, 1, registration(element_on(1, 7)));
+    hear(&mut registrar, 5_000, B, presence(B, PeChecksum(0xffff)));
+    let outputs = lose(&mut registrar, 5_001, 1);
+    let lost = Event::AssociationLost {
+        association: association(1),
+        pool_elements: 1,
+    };
+    assert_eq!(outputs, [event(lost)]);
+    assert_eq!(homes(&registrar), [(7, registrar_id())]);
+    registrar
+}
+
+#[test]
+fn a_registrar_that_has_slept_learns_that_its_pool_elements_were_taken_over() {
+    let mut registrar = woken();
+    hear(&mut registrar, 5_010, B, presence(B, checksum_of(&[7])));
+    hear(&mut registrar, 5_011, B, table(B, &[of_b(7)], false));
+    assert_eq!(homes(&registrar), [(7, peer_id(B))]);
+    run(&mut registrar, 7_000);
+    assert_eq!(homes(&registrar), [(7, peer_id(B))]);
+}
+
+#[test]
+fn a_registrar_that_has_slept_removes_what_nobody_has_taken_over() {
+    let mut registrar = woken();
+    let outputs = run(&mut registrar, 5_001 + 500);
+    let gone = removed(7, RemovalReason::AssociationLost, true);
+    assert!(outputs.contains(&(at(5_501), gone)), "{outputs:?}");
+}
+
 #[test]
 fn step_3_the_peer_is_told_what_this_registrar_owns() {
     let mut registrar = registrar_with_peers(&[1], &[B]);

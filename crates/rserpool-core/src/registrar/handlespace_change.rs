@@ -70,6 +70,10 @@ impl ElementState {
     pub(super) fn set_association(&mut self, association: AssociationId) {
         self.association = Some(association.into());
     }
+
+    pub(super) fn take_association(&mut self) -> Option<AssociationId> {
+        self.association.take().map(AssociationId::from)
+    }
 }
 
 impl Registrar {
@@ -183,7 +187,11 @@ impl Registrar {
         key: ElementKey,
         reason: RemovalReason,
     ) -> Option<Removed<ElementState>> {
-        if self.yield_to_claimant(key) {
+        let is_lost = matches!(
+            reason,
+            RemovalReason::AssociationLost | RemovalReason::SendFailed
+        );
+        if self.yield_to_claimant(key) || (is_lost && self.put_off_removal(key)) {
             return None;
         }
         let removed = self.handlespace.deregister(key)?;

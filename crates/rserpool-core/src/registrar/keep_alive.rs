@@ -30,6 +30,10 @@ impl Registrar {
         let Some(element) = self.handlespace.element(key) else {
             return;
         };
+        if element.data.association().is_none() {
+            self.remove(key, RemovalReason::AssociationLost);
+            return;
+        }
         if !element.data.outstanding {
             return self.send_keep_alive(key);
         }
@@ -100,6 +104,27 @@ impl Registrar {
                 self.start_keep_alive_timer(key, delay);
             }
         }
+    }
+
+    /// This registrar has slept, and a pool element has closed its association meanwhile: it may
+    /// have been taken over, and a peer is about to say so. It is removed only if none does.
+    pub(super) fn put_off_removal(&mut self, key: ElementKey) -> bool {
+        let is_doubtful = self.now < self.tables_closed_until && self.is_in_touch(key);
+        if !is_doubtful || !self.peers.by_id.keys().any(|peer| self.is_live(*peer)) {
+            return false;
+        }
+        let Some(state) = self.handlespace.data_mut(key) else {
+            return false;
+        };
+        state.outstanding = false;
+        self.timers
+            .stop(&mut state.life_timer, Timer::RegistrationLife(key));
+        let association = state.take_association();
+        if let Some(owner) = association.and_then(|of| self.associations.get_mut(&of)) {
+            owner.pool_elements.remove(&key);
+        }
+        self.start_keep_alive_timer(key, self.config.timers.max_time_no_response);
+        true
     }
 
     /// Asks a pool element whether it is there, and starts to wait.
