@@ -50,7 +50,8 @@ struct Adoption {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     Queued,
-    /// Nobody knows where the pool elements are. They may register by themselves.
+    /// Nobody knows where the pool elements are, or they have ended the association: perhaps for
+    /// another registrar. They may register by themselves, here or there.
     Hoping,
     Connecting,
     /// Asked over an association that was there already.
@@ -134,7 +135,7 @@ impl Registrar {
         self.start_adoption_timer(id);
         let adoption = self.adoptions.by_id.get(&id);
         let Some(transport) = adoption.and_then(|adoption| adoption.transport.clone()) else {
-            return self.set_adoption_phase(id, Phase::Hoping);
+            return self.hope(id);
         };
         if let Some(association) = self.association_at(&address_of(&transport)) {
             self.set_adoption_phase(id, Phase::Asking);
@@ -285,8 +286,16 @@ impl Registrar {
             | Phase::Asking
             | Phase::Settled(_) => self.forget_adoption(id),
         }
-        self.adoptions.running = self.adoptions.running.saturating_sub(1);
+        if phase != Phase::Hoping {
+            self.adoptions.running = self.adoptions.running.saturating_sub(1);
+        }
         self.run_adoptions();
+    }
+
+    /// Nothing is done until the timer expires: others can begin.
+    fn hope(&mut self, id: AdoptionId) {
+        self.set_adoption_phase(id, Phase::Hoping);
+        self.adoptions.running = self.adoptions.running.saturating_sub(1);
     }
 
     /// An association is gone; if it was for this purpose, so is the adoption.
@@ -297,8 +306,8 @@ impl Registrar {
         let phase = self.adoptions.by_id.get(&id).map(|adoption| adoption.phase);
         match phase {
             Some(Phase::Connected(_)) => {
-                self.set_adoption_phase(id, Phase::Asking);
-                self.end_adoption(id);
+                self.hope(id);
+                self.run_adoptions();
             }
             Some(Phase::Settled(_)) => self.forget_adoption(id),
             None | Some(Phase::Queued | Phase::Hoping | Phase::Connecting | Phase::Asking) => {}
