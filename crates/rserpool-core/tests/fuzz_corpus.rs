@@ -1,6 +1,8 @@
 //! What fuzzing the registrar has found worth keeping, replayed: nothing panics, outputs stay few
 //! and readable, time gets on.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod fuzz_script;
 mod support;
 
