@@ -157,3 +157,18 @@ fn after_its_own_stall_a_registrar_takes_over_nobody() {
         assert_eq!(all.homes(number), [(1, 1), (2, 2), (3, 3)]);
     }
 }
+
+#[test]
+fn both_of_two_registrars_with_one_identifier_notice() {
+    let mut all = Registrars::of(&[1]);
+    let mut config = config_of(2, &[1]);
+    config.id = id_of(1);
+    all.start(config, 2);
+    all.run_for(30_000);
+    for number in [1, 2] {
+        let conflicts = all.machine(number).snapshot().counters.identifier_conflicts;
+        // Noticed, and not tried again and again.
+        assert_eq!(conflicts, 1, "at {number}");
+        assert_eq!(all.active_peers(number), [0_u32; 0]);
+    }
+}

@@ -143,6 +143,10 @@ impl Registrar {
             association,
             address,
         });
+        // If it is this registrar's own, the other one shall notice, too.
+        if registrar == self.config.id {
+            self.send_presence(association, None, false);
+        }
         self.close_association(association, CloseReason::IdentifierConflict);
     }
 
