@@ -40,8 +40,9 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  rsp demo                      pools, servers, clients and failures on this machine, in 15 s
+  rsp demo                      registrars, servers, clients and failures on this machine, in 24 s
   rsp registrar                 a registrar that others on this network find by multicast
+  rsp registrar --peer 10.0.0.1 another one, for the same pools
   rsp serve echo                an element of the pool `echo`; start two of them
   rsp connect echo              type lines, read answers; kill the element that answers
   rsp resolve echo --watch      each change in the pool

@@ -95,26 +95,31 @@ fn pools(status: &Status) -> String {
     ]);
     for pool in &status.pools {
         for element in &pool.pool_elements {
-            let is_own = element.home.as_ref() == Some(&status.registrar);
-            let home = if is_own {
-                "this"
-            } else {
-                element.home.as_deref().unwrap_or("-")
-            };
+            let home = element.home.as_deref();
+            let is_own = home == Some(&status.registrar);
             table.add_row([
                 pool.pool_handle.clone(),
                 element.id.clone(),
-                home.to_owned(),
+                if is_own { "this" } else { home.unwrap_or("-") }.to_owned(),
                 element.policy.clone(),
-                format!("{} ms", element.last_heard_ms),
-                element
-                    .life_left_ms
-                    .map_or("for ever".into(), |ms| format!("{} s", ms / 1000)),
+                // Only its home hears a pool element, and watches its life.
+                of_home(is_own, format!("{} ms", element.last_heard_ms)),
+                of_home(is_own, life_left(element)),
                 remarks(element),
             ]);
         }
     }
     table_text(&table)
+}
+
+fn of_home(is_own: bool, text: String) -> String {
+    if is_own { text } else { "-".to_owned() }
+}
+
+fn life_left(element: &PoolElement) -> String {
+    element
+        .life_left_ms
+        .map_or_else(|| "for ever".to_owned(), |ms| format!("{} s", ms / 1000))
 }
 
 fn remarks(element: &PoolElement) -> String {
