@@ -120,11 +120,7 @@ impl World {
         handle: &PoolHandle,
         id: PoolElementId,
     ) {
-        // A stranger can be first with another policy; two with one identifier confuse everybody.
-        let kinds = &self.scenario.faults;
-        let is_excused = kinds.iter().any(FaultKind::is_of_a_stranger)
-            || kinds.contains(FaultKind::SameIdentifier);
-        if is_excused || self.roster.registrars.len() < 2 {
+        if self.is_confused() || self.roster.registrars.len() < 2 {
             return;
         }
         let Some(home_id) = self.checker.registrars[home.index()].id else {
@@ -139,6 +135,14 @@ impl World {
             since: self.now,
         };
         self.put_off(until, check);
+    }
+
+    /// Whether registrars may have good reasons not to believe each other: a stranger can be
+    /// first with another policy, or claim what is another's; two with one identifier confuse
+    /// everybody.
+    fn is_confused(&self) -> bool {
+        let kinds = &self.scenario.faults;
+        kinds.iter().any(FaultKind::is_of_a_stranger) || kinds.contains(FaultKind::SameIdentifier)
     }
 
     pub(super) fn check_replicated(&mut self, check: Check) {
@@ -203,6 +207,9 @@ impl World {
         };
         let key = (pool_handle.clone(), pool_element);
         self.checker.corrupted.remove(&(registrar, key));
+        if self.is_confused() {
+            return;
+        }
         let view = &self.checker.registrars[home.index()];
         let bound = self.audit_bound();
         if view.id != Some(home_id) || !self.is_in_touch(registrar, home, bound) {

@@ -174,6 +174,9 @@ impl World {
         }
         // Those that waited for the registrar to be initialized are answered all at once.
         let is_late = view.deferred.contains(&key);
+        if response.updates_accepted && (is_answer || is_late) {
+            view.subscribed.insert(key.clone());
+        }
         if !is_answer && !is_update && !is_late {
             let client = self.roster.name(self.node_of(end.other()));
             let text = format_args!("sends {client} an update of {} unasked", key.1);

@@ -324,7 +324,8 @@ impl World {
         if self.borrowed_ids.remove(&node).is_none() {
             return;
         }
-        if self.nodes[node.index()].status == Status::Running {
+        let status = self.nodes[node.index()].status;
+        if !matches!(status, Status::Down | Status::Gone) {
             self.kill(node, Status::Down);
             self.on_start(node);
         }
