@@ -23,15 +23,6 @@ fn the_rfc_preset_has_the_values_of_section_7() {
 }
 
 #[test]
-fn the_rfc_preset_has_the_values_of_rfc_5353_section_4_2() {
-    let timers = Timers::rfc().asap;
-    assert_eq!(timers.peer_heartbeat_cycle, Duration::from_secs(30));
-    assert_eq!(timers.max_time_last_heard, Duration::from_secs(61));
-    assert_eq!(timers.max_time_no_response, Duration::from_secs(5));
-    assert_eq!(rserpool_core::ENRP_PORT, 9901);
-}
-
-#[test]
 fn ports_and_groups_are_those_of_section_8() {
     assert_eq!(rserpool_core::ASAP_PORT, 3863);
     let multicast = Multicast::default();
