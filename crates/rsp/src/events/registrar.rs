@@ -4,7 +4,11 @@ use super::peer;
 use rserpool_core::AssociationId;
 use rserpool_core::registrar::{Event, RemovalReason};
 use rserpool_wire::{PoolElementId, PoolHandle};
+use std::time::Duration;
 use tracing::{Level, debug, info, warn};
+
+/// Told of a pool element that has them left out.
+const FOREIGN_ADDRESSES: &str = "registered with addresses that are not its own; they are left out";
 
 /// Logs an event: what changes the handlespace at `info`, what somebody did wrong at `warn`, what
 /// happens all the time, and what peers tell of their pool elements, at `debug`.
@@ -32,10 +36,7 @@ fn what(event: &Event) -> (Level, String) {
             Level::DEBUG,
             format!("lost, with {pool_elements} pool elements"),
         ),
-        Event::PoolElementRegistered {
-            pool_created: true, ..
-        } => (Level::INFO, "registered, and with it the pool".into()),
-        Event::PoolElementRegistered { .. } => (Level::INFO, "registered".into()),
+        Event::PoolElementRegistered { pool_created, .. } => registered(*pool_created),
         Event::PoolElementReregistered { .. } => (Level::DEBUG, "registered again".into()),
         Event::PoolElementRemoved {
             reason,
@@ -45,10 +46,7 @@ fn what(event: &Event) -> (Level, String) {
         Event::RegistrationRejected { cause, .. } => {
             (Level::WARN, format!("registration rejected: {cause}"))
         }
-        Event::AddressesRemoved { .. } => (
-            Level::WARN,
-            "registered with addresses that are not its own; they are left out".into(),
-        ),
+        Event::AddressesRemoved { .. } => (Level::WARN, FOREIGN_ADDRESSES.into()),
         Event::DeregistrationRejected { .. } => (
             Level::WARN,
             "deregistration by somebody else rejected".into(),
@@ -75,13 +73,7 @@ fn what(event: &Event) -> (Level, String) {
         Event::LimitReached { limit, .. } => (Level::WARN, format!("refused: {limit} is reached")),
         Event::RegistrarHeard { .. } => (Level::INFO, "announces itself".into()),
         Event::RegistrarOutdated { .. } => (Level::INFO, "announces itself no longer".into()),
-        Event::Stalled { late } => (
-            Level::WARN,
-            format!(
-                "did not run for {} ms; is the host overloaded?",
-                late.as_millis()
-            ),
-        ),
+        Event::Stalled { late } => stalled(*late),
         Event::ShutDown => (Level::INFO, "shut down".into()),
         Event::Initialized { .. }
         | Event::PeerJoined { .. }
@@ -105,6 +97,21 @@ fn what(event: &Event) -> (Level, String) {
     }
 }
 
+fn registered(pool_created: bool) -> (Level, String) {
+    let what = if pool_created {
+        "registered, and with it the pool"
+    } else {
+        "registered"
+    };
+    (Level::INFO, what.into())
+}
+
+fn stalled(late: Duration) -> (Level, String) {
+    let ms = late.as_millis();
+    let what = format!("did not run for {ms} ms; is the host overloaded?");
+    (Level::WARN, what)
+}
+
 fn removed(reason: RemovalReason, pool_removed: bool) -> (Level, String) {
     let level = match reason {
         RemovalReason::RemovedByHome | RemovalReason::NotListedByHome => Level::DEBUG,
@@ -125,6 +132,10 @@ fn removed(reason: RemovalReason, pool_removed: bool) -> (Level, String) {
 }
 
 /// Whom an event is about.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most events are about no pool element"
+)]
 fn pool_element(event: &Event) -> (Option<&PoolHandle>, Option<PoolElementId>) {
     match event {
         Event::PoolElementRegistered {
@@ -193,30 +204,7 @@ fn pool_element(event: &Event) -> (Option<&PoolHandle>, Option<PoolElementId>) {
         Event::HandleResolved { pool_handle, .. }
         | Event::SubscriptionStarted { pool_handle, .. }
         | Event::SubscriptionEnded { pool_handle, .. } => (Some(pool_handle), None),
-        Event::AssociationUp { .. }
-        | Event::AssociationLost { .. }
-        | Event::BadMessage { .. }
-        | Event::UnexpectedMessage { .. }
-        | Event::ErrorReceived { .. }
-        | Event::LimitReached { .. }
-        | Event::RegistrarHeard { .. }
-        | Event::RegistrarOutdated { .. }
-        | Event::Initialized { .. }
-        | Event::IdentifierConflict { .. }
-        | Event::PeerJoined { .. }
-        | Event::PeerSuspected { .. }
-        | Event::PeerAlive { .. }
-        | Event::PeerDead { .. }
-        | Event::TakeoverStarted { .. }
-        | Event::TakeoverAcknowledged { .. }
-        | Event::TakeoverRefused { .. }
-        | Event::TakeoverAborted { .. }
-        | Event::TakenOver { .. }
-        | Event::ChecksumMismatch { .. }
-        | Event::Synchronized { .. }
-        | Event::SynchronizationFailed { .. }
-        | Event::Stalled { .. }
-        | Event::ShutDown => (None, None),
+        _ => (None, None),
     }
 }
 
