@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// How often it looks who is the home registrar of each.
-const LOOK: Duration = Duration::from_millis(5);
+const LOOK: Duration = Duration::from_millis(10);
 /// How many register at one time in the beginning.
 const AT_ONCE: u32 = 32;
 /// How many there are, at least, of those that come and go.

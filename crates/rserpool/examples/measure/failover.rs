@@ -165,7 +165,7 @@ impl<'a> Round<'a> {
         self.tell_users(killed_at, port, table)?;
         self.start_again(port, table)?;
         let views = scope::wait_for_agreement(&self.registrars, self.truth.len());
-        self.tell_losses(lost, views.is_err(), table)
+        self.tell_losses(&lost, views.is_err(), table)
     }
 
     fn hang(
@@ -200,12 +200,15 @@ impl<'a> Round<'a> {
         self.tell_users(stopped_at, port, table)?;
         let after = scope::views(&self.registrars)?;
         let won = takeovers(&after).saturating_sub(won_before);
+        if won > 0 {
+            after.iter().for_each(|view| eprintln!("{view}"));
+        }
         table.never("takeovers after it goes on", usize::try_from(won)?);
         table.never(
             "registrars that disagree at the end",
             usize::from(!all_agree(&after)),
         );
-        self.tell_losses(lost, views.is_err(), table)
+        self.tell_losses(&lost, views.is_err(), table)
     }
 
     /// Watches the survivors until they own all pool elements. How many were ever missing.
@@ -356,7 +359,7 @@ impl<'a> Round<'a> {
 
     fn tell_losses(
         &self,
-        ever_missing: BTreeSet<Element>,
+        ever_missing: &BTreeSet<Element>,
         disagree: bool,
         table: &mut Table,
     ) -> Result<(), Failure> {

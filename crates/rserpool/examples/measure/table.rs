@@ -102,7 +102,8 @@ impl Row {
 
     fn median(&self) -> f64 {
         let sorted = self.sorted();
-        sorted[sorted.len() / 2]
+        let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);
+        f64::midpoint(sorted[low], sorted[high])
     }
 
     fn worst(&self) -> f64 {
