@@ -163,16 +163,20 @@ fn download(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn download_from(mentor: &mut Registrar, number: u32) -> Registrar {
-    let now = Timestamp::ZERO;
-    let link = AssociationId(u64::from(number));
-    let mut config = Config::new(registrar_id(number + 100));
-    config.peers = vec![RegistrarAddress {
+fn mentor_address() -> RegistrarAddress {
+    RegistrarAddress {
         transport: Transport::Sctp,
         addresses: vec![host(3)],
         port: ENRP_PORT,
         udp_port: None,
-    }];
+    }
+}
+
+fn download_from(mentor: &mut Registrar, number: u32) -> Registrar {
+    let now = Timestamp::ZERO;
+    let link = AssociationId(u64::from(number));
+    let mut config = Config::new(registrar_id(number + 100));
+    config.peers = vec![mentor_address()];
     let mut newcomer = Registrar::new(config, 1, now);
     let mut messages = Vec::new();
     let up = Input::AssociationUp {

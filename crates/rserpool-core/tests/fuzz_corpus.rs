@@ -107,6 +107,39 @@ impl Random {
         (encoded, entry)
     }
 
+    fn table(&mut self, sender: RegistrarId, home: RegistrarId, more_to_send: bool) -> Message {
+        let result = if self.below(4) == 0 {
+            Err(Rejected)
+        } else {
+            Ok(HandleTable {
+                more_to_send,
+                pool_entries: vec![self.entry(home).1],
+            })
+        };
+        HandleTableResponse {
+            sender,
+            receiver: None,
+            result,
+        }
+        .into()
+    }
+
+    fn update(&mut self, sender: RegistrarId) -> Message {
+        let action = if self.below(4) == 0 {
+            UpdateAction::Delete
+        } else {
+            UpdateAction::Add
+        };
+        HandleUpdate {
+            sender,
+            receiver: None,
+            action,
+            pool_handle: support::echo(),
+            pool_element: self.entry(sender).0,
+        }
+        .into()
+    }
+
     fn message(&mut self) -> Message {
         let (sender, target) = (self.id(), self.id());
         let receiver = None;
@@ -126,31 +159,8 @@ impl Random {
                 own_children_only: flag,
             }
             .into(),
-            3 => HandleTableResponse {
-                sender,
-                receiver,
-                result: if self.below(4) == 0 {
-                    Err(Rejected)
-                } else {
-                    Ok(HandleTable {
-                        more_to_send: flag,
-                        pool_entries: vec![self.entry(target).1],
-                    })
-                },
-            }
-            .into(),
-            4 => HandleUpdate {
-                sender,
-                receiver,
-                action: if self.below(4) == 0 {
-                    UpdateAction::Delete
-                } else {
-                    UpdateAction::Add
-                },
-                pool_handle: support::echo(),
-                pool_element: self.entry(sender).0,
-            }
-            .into(),
+            3 => self.table(sender, target, flag),
+            4 => self.update(sender),
             5 => ListRequest { sender, receiver }.into(),
             6 => ListResponse {
                 sender,

@@ -122,6 +122,10 @@ impl Registrar {
         let claim = rare.and_then(|rare| rare.claim.as_ref());
         if claim.is_some_and(|claim| claim.home_registrar() == Some(from)) {
             self.take_claim(key);
+            // Its claim was believed by all others; they have nothing now.
+            if self.is_own(key) {
+                self.announce_addition(key);
+            }
             return Ok(());
         }
         Err(UpdateRefusal::NotItsHome)
