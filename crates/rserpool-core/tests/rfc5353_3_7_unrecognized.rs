@@ -8,7 +8,7 @@ mod support;
 
 use peers::*;
 use rserpool_core::registrar::{CloseReason, Config, Event, Input, Limit, Output};
-use rserpool_core::{ENRP_PORT, Machine, PeerAddress, Registrar, Transport};
+use rserpool_core::{ENRP_PORT, Machine, PeerAddress, Registrar, RegistrarAddress, Transport};
 use rserpool_wire::enrp::{Error, ListResponse, Message, Presence};
 use rserpool_wire::parameter::{
     EncapsulationPorts, ErrorCause, OperationError, PeChecksum, SctpTransport, ServerInformation,
@@ -198,6 +198,23 @@ fn no_more_peers_than_the_limit() {
         snapshot.counters.limits_reached.get(&Limit::Peers),
         Some(&7)
     );
+}
+
+#[test]
+fn strangers_that_fill_the_peer_list_do_not_keep_out_who_is_configured() {
+    let mut config = Config::new(registrar_id());
+    config.limits.peers_max = 3;
+    config.peers = vec![RegistrarAddress::of_peer(&information(77))];
+    let mut registrar = registrar_configured(config, &[]);
+    for id in (1..=10_u8).chain([77]) {
+        let number = u64::from(id);
+        associate(&mut registrar, 1, number, remote(id, ENRP_PORT));
+        let message = Message::from(presence(u32::from(id), PeChecksum(0xffff))).encode();
+        octets(&mut registrar, 2, number, &message);
+    }
+    let peers = registrar.snapshot().peers;
+    let known: Vec<_> = peers.iter().filter_map(|peer| peer.registrar).collect();
+    assert_eq!(known, [1, 2, 3, 77].map(peer_id));
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Registrar {
         Some(id)
     }
 
-    fn find_contact(&self, address: &RegistrarAddress) -> Option<ContactId> {
+    pub(super) fn find_contact(&self, address: &RegistrarAddress) -> Option<ContactId> {
         let contacts = self.peers.contacts.iter();
         contacts
             .filter(|(_, contact)| is_same_endpoint(&contact.address, address))
@@ -278,7 +278,7 @@ impl Registrar {
         registrar.is_some_and(|registrar| self.peers.by_id.contains_key(&registrar))
     }
 
-    fn is_static(&self, id: ContactId) -> bool {
+    pub(super) fn is_static(&self, id: ContactId) -> bool {
         let contact = self.peers.contacts.get(&id);
         contact.is_some_and(|contact| contact.is_static)
     }

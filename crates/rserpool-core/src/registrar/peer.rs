@@ -122,16 +122,17 @@ impl Registrar {
         if home == self.config.id || self.peers.by_id.contains_key(&home) {
             return true;
         }
-        if !self.add_peer(home, Status::Unheard) {
+        if !self.add_peer(home, Status::Unheard, false) {
             return false;
         }
         self.start_last_heard_timer(home);
         true
     }
 
-    /// A new entry of the peer list; false if it is full.
-    pub(super) fn add_peer(&mut self, id: RegistrarId, status: Status) -> bool {
-        if self.peers.by_id.len() >= self.config.limits.peers_max {
+    /// A new entry of the peer list; false if it is full. Strangers that fill it do not keep out
+    /// those that the administrator named.
+    pub(super) fn add_peer(&mut self, id: RegistrarId, status: Status, is_static: bool) -> bool {
+        if !is_static && self.peers.by_id.len() >= self.config.limits.peers_max {
             self.count_limit(super::Limit::Peers, None);
             return false;
         }

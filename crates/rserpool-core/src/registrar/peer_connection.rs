@@ -97,7 +97,8 @@ impl Registrar {
             return false;
         }
         let is_known = self.peers.by_id.contains_key(&sender);
-        if !is_known && !self.add_peer(sender, Status::Unheard) {
+        let is_static = self.is_static_peer(from, &remote);
+        if !is_known && !self.add_peer(sender, Status::Unheard, is_static) {
             self.close_association(from, CloseReason::TooManyAssociations);
             return false;
         }
@@ -112,6 +113,14 @@ impl Registrar {
         self.replace_registrar_at(sender, contact, &remote);
         self.choose_association(from, sender, contact);
         true
+    }
+
+    /// Whether the administrator named who is at the other end.
+    fn is_static_peer(&self, association: AssociationId, remote: &PeerAddress) -> bool {
+        let link = self.peers.links.get(&association);
+        let contact = link.and_then(|link| link.contact);
+        let contact = contact.or_else(|| self.find_contact(&address_of(remote)));
+        contact.is_some_and(|contact| self.is_static(contact))
     }
 
     /// Whether an identifier is this registrar's own, or that of an active peer which is somewhere
