@@ -5,7 +5,7 @@ use crate::process::{self, Failure};
 
 pub(crate) const FAILOVER: Task = Task {
     name: "failover",
-    summary: "Real processes: the home registrar is killed or hangs; what users and elements notice",
+    summary: "Real processes: the home registrar is killed or hangs; what is noticed of it",
     help: include_str!("../../../crates/rserpool/examples/measure/failover.txt"),
     run: |arguments| measure(Build::Release, "failover", arguments),
 };

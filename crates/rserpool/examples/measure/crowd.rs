@@ -5,6 +5,8 @@ use crate::Failure;
 use crate::elements::say;
 use crate::options::Options;
 use rserpool::{PoolElementId, PoolHandle};
+use rserpool_core::{ASAP_PORT, SCTP_UDP_PORT};
+use rserpool_net::ASAP_PPID;
 use rserpool_sctp::{AssociationId, Config, Endpoint, Event, Outgoing, Remote, Timers, Timestamp};
 use rserpool_wire::RegistrationLife;
 use rserpool_wire::asap::{EndpointKeepAliveAck, Message, Registration};
@@ -19,8 +21,6 @@ use std::time::{Duration, Instant};
 
 /// Registrations that wait for their response, for each association.
 const OUTSTANDING_MAX: u32 = 32;
-/// The payload protocol identifier of ASAP.
-const PPID: u32 = 11;
 const SCTP_PORT: u16 = 5_000;
 
 pub(crate) fn run(arguments: &[String]) -> Result<bool, Failure> {
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Failure> {
         let registrar = &registrars[usize::try_from(number)? % registrars.len()];
         let at = SocketAddr::new(
             registrar.addresses[0],
-            registrar.udp_port.unwrap_or(rserpool_core_udp_port()),
+            registrar.udp_port.unwrap_or(SCTP_UDP_PORT),
         );
         let share = Share {
             pool: options.text("pool", "pool"),
@@ -65,11 +65,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Failure> {
     // They go on answering until whoever started this is gone.
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(true)
-}
-
-/// The UDP port of SCTP where a registrar's address names none.
-fn rserpool_core_udp_port() -> u16 {
-    9_899
 }
 
 /// The pool elements of one association: every so many-th.
@@ -106,7 +101,7 @@ impl Member {
         let mut endpoint = Endpoint::new(config, seed);
         let remote = Remote {
             udp: vec![registrar],
-            sctp_port: 3_863,
+            sctp_port: ASAP_PORT,
         };
         Ok(Self {
             association: endpoint.connect(Timestamp::ZERO, remote)?,
@@ -224,7 +219,7 @@ impl Member {
     fn send(&mut self, message: &Message) -> Result<(), Failure> {
         let outgoing = Outgoing {
             stream: 0,
-            ppid: PPID,
+            ppid: ASAP_PPID,
             unordered: false,
             data: message.encode(),
         };

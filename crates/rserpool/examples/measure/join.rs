@@ -129,6 +129,16 @@ fn join(
     let known = usize::try_from(elements)?.abs_diff(view.elements.len());
     table.never("pool elements its status does not have", known);
     drop(joining);
+    tell_users(users, before, during, table)
+}
+
+/// What users of the mentor noticed before and while another joined.
+fn tell_users(
+    users: &mut Child,
+    before: (u64, u64),
+    during: (u64, u64),
+    table: &mut Table,
+) -> Result<(), Failure> {
     let (before, during) = (report(users, before, 0)?, report(users, during, 0)?);
     table.time("mentor: resolution p50 before", Goal::None, before.p50_ms);
     table.time(
