@@ -22,7 +22,7 @@ fn settled(seed: u64, scenario: &Scenario) -> World {
     let mut world = World::new(seed, scenario);
     world.run_for(Duration::from_secs(10));
     let registrars = world.registrars().iter();
-    let listed: usize = registrars.map(|registrar| world.listed(*registrar)).sum();
+    let listed: usize = registrars.map(|registrar| world.owned(*registrar)).sum();
     assert_eq!(listed, scenario.elements);
     assert_eq!(world.violations(), []);
     world

@@ -4,6 +4,7 @@
 
 use super::Rule;
 use super::liveness::Unwell;
+use crate::fault::FaultKind;
 use crate::node::{Actor, NodeId};
 use crate::world::World;
 use rserpool_core::registrar::{PeerStatus, Snapshot};
@@ -80,9 +81,11 @@ impl World {
         }
         let mut all = snapshots.0.iter();
         let (_, first) = all.next()?;
-        let expected = known(first);
+        // A stranger may have been somebody's mentor, and no checksum covers attributes.
+        let with_policies = !self.scenario.faults.contains(FaultKind::FalsePeer);
+        let expected = known(first, with_policies);
         all.find_map(|(node, snapshot)| {
-            let known = known(snapshot);
+            let known = known(snapshot, with_policies);
             (known != expected).then(|| {
                 let here: Vec<_> = known.difference(&expected).collect();
                 let there: Vec<_> = expected.difference(&known).collect();
@@ -133,12 +136,18 @@ fn wrong_peer(own: &Snapshot, all: &Snapshots) -> Option<String> {
 }
 
 /// Everything that is to be equal.
-fn known(snapshot: &Snapshot) -> BTreeSet<(&PoolHandle, PoolElementId, Option<RegistrarId>, &str)> {
+fn known(
+    snapshot: &Snapshot,
+    with_policies: bool,
+) -> BTreeSet<(&PoolHandle, PoolElementId, Option<RegistrarId>, &str)> {
     let pools = snapshot.pools.iter();
     pools
         .flat_map(|pool| {
             let elements = pool.pool_elements.iter();
-            elements.map(|e| (&pool.pool_handle, e.id, e.home, e.policy.as_str()))
+            elements.map(move |e| {
+                let policy = if with_policies { e.policy.as_str() } else { "" };
+                (&pool.pool_handle, e.id, e.home, policy)
+            })
         })
         .collect()
 }

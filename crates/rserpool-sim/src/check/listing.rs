@@ -109,6 +109,16 @@ impl RegistrarView {
         Some(listed)
     }
 
+    /// Those registered over this are to be reached in another way.
+    pub(super) fn forget_end(&mut self, end: EndId) {
+        for (handle, id) in self.by_end.remove(&end).unwrap_or_default() {
+            let pool = self.listed.get_mut(&handle);
+            if let Some(listed) = pool.and_then(|pool| pool.get_mut(&id)) {
+                listed.end = None;
+            }
+        }
+    }
+
     fn unindex(&mut self, key: &Key, listed: Listed) {
         if let Some(end) = listed.end
             && let Some(others) = self.by_end.get_mut(&end)

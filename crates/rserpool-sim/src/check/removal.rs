@@ -127,7 +127,13 @@ impl World {
         if !self.roster.is_registrar(node) {
             return;
         }
-        if self.checker.registrars[node.index()].is_registered_over(end) {
+        let has_slept = self.nodes[node.index()].disturbed_until + self.audit_bound() > self.now;
+        let view = &mut self.checker.registrars[node.index()];
+        if has_slept {
+            // Perhaps another registrar has them, and is about to say so.
+            return view.forget_end(end);
+        }
+        if view.is_registered_over(end) {
             let text = format_args!(
                 "still lists who was registered over association {}",
                 end.association()

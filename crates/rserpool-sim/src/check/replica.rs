@@ -77,6 +77,7 @@ impl World {
         !is_there
             || is_cut_off
             || is_forged
+            || reason == RemovalReason::AssociationLost
             || reason == RemovalReason::Expired
             || identity.deregistered
     }
