@@ -35,6 +35,10 @@ fn with_no_other_peer_a_dead_peer_is_taken_over_at_once() {
     let is_takeover = |event: &Event| *event == taken_over(1, 2, 1);
     let (time, _) = all.first_event(2, is_takeover).unwrap();
     assert_eq!(time, crash);
+    // It might register by itself.
+    all.run_for(499);
+    assert!(all.first_event(2, is_adoption).is_none());
+    all.run_for(1);
     assert!(all.first_event(2, is_adoption).is_some());
     all.run_for(20_000);
     assert_eq!(all.homes(2), [(11, 2)]);
@@ -106,6 +110,8 @@ fn pool_elements_that_cannot_be_reached_are_removed() {
     all.register(1, 102, element_on(102, 12));
     all.lose_elements_on(102);
     all.crash(1);
+    assert_eq!(all.homes(2), [(11, 2), (12, 2)]);
+    all.run_for(500);
     assert_eq!(all.homes(2), [(11, 2)]);
     let counters = all.machine(2).snapshot().counters;
     assert_eq!(counters.removals.get(&RemovalReason::NotAdopted), Some(&1));

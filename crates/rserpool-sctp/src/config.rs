@@ -63,15 +63,15 @@ impl Timers {
         }
     }
 
-    /// One site: RTO 100 ms, a silent peer is lost within 1 s. The default.
+    /// One site: RTO 100 ms, a silent peer is lost within 2 s, a busy one is not. The default.
     #[must_use]
     pub const fn lan() -> Self {
         Self {
             rto_initial: Duration::from_millis(100),
             rto_min: Duration::from_millis(100),
             rto_max: Duration::from_secs(1),
-            backoff_max: Duration::from_millis(150),
-            heartbeat_interval: Duration::from_millis(250),
+            backoff_max: Duration::from_millis(300),
+            heartbeat_interval: Duration::from_millis(750),
             sack_delay: Duration::from_millis(20),
             association_max_retrans: 4,
             init_max_retrans: 4,

@@ -232,7 +232,7 @@ mod tests {
                 Due::Nothing => panic!("the deadline was said to be now"),
             }
         };
-        assert_eq!(asked, [at(250), at(350), at(500), at(650), at(800)]);
+        assert_eq!(asked, [at(750), at(850), at(1050), at(1350), at(1650)]);
         assert_eq!(lost.0, timers.detection_bound());
     }
 
@@ -240,25 +240,25 @@ mod tests {
     fn an_answer_ends_the_series_and_is_measured() {
         let timers = Timers::lan();
         let mut heartbeat = heartbeat();
-        let Due::Ask(info) = heartbeat.on_deadline(at(250), &timers, u32::MAX) else {
+        let Due::Ask(info) = heartbeat.on_deadline(at(750), &timers, u32::MAX) else {
             panic!()
         };
-        assert!(heartbeat.on_ack(at(310), &info, &timers));
+        assert!(heartbeat.on_ack(at(810), &info, &timers));
         assert_eq!(heartbeat.round_trip.rto, Duration::from_millis(180));
-        heartbeat.on_packet(at(310));
-        assert_eq!(heartbeat.deadline(), at(560));
+        heartbeat.on_packet(at(810));
+        assert_eq!(heartbeat.deadline(), at(1560));
     }
 
     #[test]
     fn an_answer_without_our_nonce_is_not_ours() {
         let timers = Timers::lan();
         let mut heartbeat = heartbeat();
-        let Due::Ask(mut info) = heartbeat.on_deadline(at(250), &timers, 0) else {
+        let Due::Ask(mut info) = heartbeat.on_deadline(at(750), &timers, 0) else {
             panic!()
         };
         info[5] ^= 1;
-        assert!(!heartbeat.on_ack(at(260), &info, &timers));
-        assert!(!heartbeat.on_ack(at(260), &[], &timers));
+        assert!(!heartbeat.on_ack(at(760), &info, &timers));
+        assert!(!heartbeat.on_ack(at(760), &[], &timers));
         assert!(heartbeat.series.is_some());
     }
 

@@ -55,13 +55,13 @@ fn longest_detection(timers: Timers, with_traffic: bool) -> Duration {
 }
 
 #[test]
-fn silent_peer_is_lost_within_a_second_with_lan_timers() {
+fn silent_peer_is_lost_within_two_seconds_with_lan_timers() {
     let idle = longest_detection(Timers::lan(), false);
     let busy = longest_detection(Timers::lan(), true);
     println!("lan: idle {idle:?}, with traffic {busy:?}");
-    assert!(idle <= Duration::from_secs(1) && busy <= Duration::from_secs(1));
+    assert!(idle <= Duration::from_secs(2) && busy <= Duration::from_secs(2));
     assert!(
-        idle >= millis(500),
+        idle >= millis(1000),
         "not so quick that a pause of the peer ends it: {idle:?}"
     );
 }
@@ -113,8 +113,8 @@ fn of_two_idle_ends_only_one_asks() {
     network.seen.clear();
     network.run_for(Duration::from_secs(100));
     let beats = heartbeats(&network);
-    // Each wait is between 125 and 250 ms, and the sooner of the two ends it.
-    assert!((400..800).contains(&beats), "{beats}");
+    // Each wait is between 375 and 750 ms, and the sooner of the two ends it.
+    assert!((133..267).contains(&beats), "{beats}");
     let acks = network
         .seen
         .iter()

@@ -1,14 +1,16 @@
 //! Adoption (RFC 5353 §3.5.2, step 2): pool elements that were taken over are asked to take this
 //! registrar as their home.
 //!
-//! One association for each distinct ASAP transport, so many at once as the limit says. An
-//! association is closed when no pool element uses it any longer.
+//! Who loses its home registrar looks for another one by itself; so the first
+//! MAX-TIME-NO-RESPONSE is theirs, and only who has not come by then is asked: one association for
+//! each distinct ASAP transport, so many at once as the limit says. An association is closed when
+//! no pool element uses it any longer.
 //! Must not know why they were taken over.
 
 use super::contact::address_of;
 use super::event::{Event, RemovalReason};
 use super::{CloseReason, Output, Registrar, Remote, Timer, TimerId};
-use crate::{AssociationId, PeerAddress, Transport};
+use crate::{AssociationId, PeerAddress, Timestamp, Transport};
 use rserpool_handlespace::ElementKey;
 use rserpool_wire::asap::EndpointKeepAlive;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -43,12 +45,15 @@ pub(super) struct Adoptions {
 struct Adoption {
     transport: Option<PeerAddress>,
     pool_elements: BTreeSet<ElementKey>,
+    /// Until then its pool elements may come by themselves.
+    not_before: Timestamp,
     phase: Phase,
     timer: TimerId,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
+    /// Timer, for the first of those that are queued together: they begin.
     Queued,
     /// Nobody knows where the pool elements are, or they have ended the association: perhaps for
     /// another registrar. They may register by themselves, here or there.
@@ -65,6 +70,7 @@ enum Phase {
 impl Registrar {
     /// Asks pool elements to take this registrar as their home.
     pub(super) fn start_adoptions(&mut self, pool_elements: Vec<ElementKey>) {
+        let mut first = None;
         for key in pool_elements {
             let transport = self.asap_transport(key);
             let known = transport
@@ -72,13 +78,23 @@ impl Registrar {
                 .and_then(|transport| self.adoptions.by_transport.get(transport))
                 .copied()
                 .filter(|id| self.adoptions.is_beginning(*id));
-            let id = known.unwrap_or_else(|| self.queue_adoption(transport));
+            let id = known.unwrap_or_else(|| {
+                let id = self.queue_adoption(transport);
+                first.get_or_insert(id);
+                id
+            });
             self.adoptions.by_element.insert(key, id);
             if let Some(adoption) = self.adoptions.by_id.get_mut(&id) {
                 adoption.pool_elements.insert(key);
             }
         }
-        self.run_adoptions();
+        if let Some(first) = first
+            && let Some(adoption) = self.adoptions.by_id.get_mut(&first)
+        {
+            let timer = Timer::Adoption(first);
+            self.timers
+                .start(&mut adoption.timer, timer, adoption.not_before);
+        }
     }
 
     fn queue_adoption(&mut self, transport: Option<PeerAddress>) -> AdoptionId {
@@ -91,6 +107,7 @@ impl Registrar {
         let adoption = Adoption {
             transport,
             pool_elements: BTreeSet::new(),
+            not_before: self.now + self.config.timers.max_time_no_response,
             phase: Phase::Queued,
             timer: TimerId::default(),
         };
@@ -114,10 +131,14 @@ impl Registrar {
 
     /// Begins as many as the window has room for.
     fn run_adoptions(&mut self) {
-        while self.adoptions.running < self.config.limits.adoptions_at_once_max {
-            let Some(id) = self.adoptions.queue.pop_front() else {
+        while self.adoptions.running < self.config.limits.adoptions_at_once_max
+            && let Some(id) = self.adoptions.queue.front().copied()
+        {
+            let adoption = self.adoptions.by_id.get(&id);
+            if adoption.is_some_and(|adoption| adoption.not_before > self.now) {
                 return;
-            };
+            }
+            self.adoptions.queue.pop_front();
             let needed = self.adoptions.by_id.get(&id).is_some_and(|adoption| {
                 let mut keys = adoption.pool_elements.iter();
                 keys.any(|key| self.is_to_be_adopted(*key))
@@ -244,7 +265,8 @@ impl Registrar {
                 self.stop_connecting(id);
                 return self.end_adoption(id);
             }
-            Phase::Queued | Phase::Hoping | Phase::Asking | Phase::Connected(_) => {
+            Phase::Queued => return self.run_adoptions(),
+            Phase::Hoping | Phase::Asking | Phase::Connected(_) => {
                 return self.end_adoption(id);
             }
         };

@@ -128,7 +128,7 @@ impl Default for Limits {
             errors_per_second: 10,
             peers_max: 64,
             table_sessions_max: 16,
-            adoptions_at_once_max: 512,
+            adoptions_at_once_max: 64,
             deferred_resolutions_max: 1024,
         }
     }
