@@ -69,10 +69,10 @@ impl World {
                 return unwell(*node, String::from("is not initialized"));
             }
             for (other, of_other) in &snapshots.0 {
-                if other != node {
-                    if let Some(what) = wrong_about(snapshot, of_other) {
-                        return unwell(*node, what);
-                    }
+                if other != node
+                    && let Some(what) = wrong_about(snapshot, of_other)
+                {
+                    return unwell(*node, what);
                 }
             }
             if let Some(what) = wrong_peer(snapshot, snapshots) {

@@ -83,10 +83,11 @@ impl RegistrarView {
         let old = pool.insert(key.1, listed);
         if let Some(old) = old {
             self.unindex(key, old);
-            if let Some(kept) = self.listed.get_mut(&key.0).and_then(|p| p.get_mut(&key.1)) {
-                if old.home == listed.home {
-                    kept.since = old.since;
-                }
+            let pool = self.listed.get_mut(&key.0);
+            if let Some(kept) = pool.and_then(|pool| pool.get_mut(&key.1))
+                && old.home == listed.home
+            {
+                kept.since = old.since;
             }
         }
         if let Some(end) = listed.end {

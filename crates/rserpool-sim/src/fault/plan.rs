@@ -46,10 +46,12 @@ pub(crate) struct Planned {
 pub(crate) fn plan(scenario: &Scenario, roster: &Roster, random: &mut Random) -> Vec<Planned> {
     let mut planned = Vec::new();
     for kind in scenario.faults.iter() {
-        let most = match kind {
-            FaultKind::Policy | FaultKind::Leave => 12,
-            FaultKind::Clog | FaultKind::ClogOneWay if roster.registrars.len() > 1 => 16,
-            _ => 4,
+        let most = if matches!(kind, FaultKind::Policy | FaultKind::Leave) {
+            12
+        } else if matches!(kind, FaultKind::Clog | FaultKind::ClogOneWay) {
+            16
+        } else {
+            4
         };
         let count = 1 + random.below(most);
         for _ in 0..count {

@@ -322,7 +322,7 @@ impl World {
         }
         if self.random.percent(20) {
             let message = self.strange_announce();
-            self.multicast(node, ChannelMessage::Asap(message));
+            self.multicast(node, &ChannelMessage::Asap(message));
         }
     }
 

@@ -155,7 +155,7 @@ impl World {
     }
 
     /// A datagram leaves for everybody who listens.
-    pub(super) fn multicast(&mut self, from: NodeId, message: ChannelMessage) {
+    pub(super) fn multicast(&mut self, from: NodeId, message: &ChannelMessage) {
         if !self.scenario.multicast {
             return;
         }

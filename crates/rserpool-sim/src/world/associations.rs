@@ -257,6 +257,10 @@ impl World {
         let mut unwanted = Vec::new();
         self.nodes[initiator.index()].inbox.retain(|occurrence| {
             let is_meant = |number: u32| *associations[number as usize].target == *target;
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "only these two tell how an attempt went"
+            )]
             match occurrence {
                 Occurrence::ConnectFailed { association } => !is_meant(*association),
                 Occurrence::Up { end } if end.is_of_initiator() && is_meant(end.association()) => {

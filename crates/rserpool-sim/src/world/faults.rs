@@ -150,7 +150,7 @@ impl World {
         let Fault { kind, nodes, .. } = fault;
         match kind {
             FaultKind::Partition | FaultKind::OneWay | FaultKind::Clog | FaultKind::ClogOneWay => {
-                self.end_partition(index)
+                self.end_partition(index);
             }
             FaultKind::SameIdentifier => self.take_own_identifier(nodes[0]),
             FaultKind::Announces => {

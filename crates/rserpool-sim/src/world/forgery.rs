@@ -144,7 +144,7 @@ impl World {
         if self.random.percent(5) {
             let sender = self.false_id(node);
             let presence = self.false_presence(node, sender);
-            self.multicast(node, ChannelMessage::Enrp(Message::from(presence)));
+            self.multicast(node, &ChannelMessage::Enrp(Message::from(presence)));
         }
     }
 

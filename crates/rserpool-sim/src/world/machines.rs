@@ -200,13 +200,12 @@ impl World {
                 }
             }
             Action::SendEnrp { to, message } => {
-                if let Some(end) = self.own_end(node, to, "send over") {
-                    if self.is_up(end) {
-                        self.send_enrp(end, &message);
-                    }
+                let end = self.own_end(node, to, "send over");
+                if let Some(end) = end.filter(|end| self.is_up(*end)) {
+                    self.send_enrp(end, &message);
                 }
             }
-            Action::Multicast(message) => self.multicast(node, message),
+            Action::Multicast(message) => self.multicast(node, &message),
             Action::Connect(target) => {
                 self.tell_line(node, format_args!("connects to {target}"));
                 self.connect(node, target);

@@ -77,8 +77,11 @@ pub struct World {
     scratch: Vec<u8>,
 }
 
+/// Somebody who is told the lines of the transcript, if there is one.
 #[derive(Default)]
-struct Listener(Option<Box<dyn FnMut(&str)>>);
+struct Listener(Option<Box<OnLines>>);
+
+type OnLines = dyn FnMut(&str);
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
