@@ -7,7 +7,7 @@ use std::time::Duration;
 ///
 /// | preset | for | a silent pool element is gone after |
 /// |---|---|---|
-/// | [`Timers::default`] | one site | 2.25 s at most, usually 1 s |
+/// | [`Timers::default`] | one site | 2.25 s at most, usually less than 2 s |
 /// | [`Timers::fast`] | real-time signalling | 0.35 s at most |
 /// | [`Timers::rfc`] | the RFCs' own values; wide areas | minutes |
 ///
