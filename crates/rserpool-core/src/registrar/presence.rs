@@ -4,13 +4,16 @@
 
 use super::contact::{address_of, is_same_endpoint};
 use super::{Destination, Output, Registrar, Timer};
-use crate::random::duration_between;
+use crate::random::{below, duration_between};
 use crate::{AssociationId, ENRP_PORT, PeerAddress, RegistrarAddress, Transport};
 use rserpool_wire::RegistrarId;
 use rserpool_wire::enrp::{Message, Presence};
 use rserpool_wire::parameter::ServerInformation;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// One heartbeat of so many asks a peer whom else it knows.
+const HEARTBEATS_PER_LIST: u64 = 4;
 
 /// No heartbeat cycle is shorter, whatever the configured timers.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -36,8 +39,26 @@ impl Registrar {
         if self.config.enrp_multicast {
             self.announce_presence(false);
         }
+        if self.is_initialized() && below(&mut self.rng, HEARTBEATS_PER_LIST) == 0 {
+            self.request_any_list();
+        }
         if self.config.enrp_multicast || !self.peers.by_id.is_empty() {
             self.start_heartbeat();
+        }
+    }
+
+    /// Two that joined while a third was away have perhaps not heard of each other: the list is
+    /// asked for again now and then, of any peer that is connected.
+    fn request_any_list(&mut self) {
+        let peers = self.peers.by_id.iter();
+        let connected: Vec<_> = peers
+            .filter(|(_, peer)| peer.association.is_some())
+            .map(|(id, _)| *id)
+            .collect();
+        let count = u64::try_from(connected.len()).unwrap_or(u64::MAX);
+        let lot = usize::try_from(below(&mut self.rng, count.max(1))).unwrap_or(0);
+        if let Some(peer) = connected.get(lot) {
+            self.request_list(*peer);
         }
     }
 
