@@ -1,6 +1,6 @@
 //! Seeds that broke something once, each with what it was in one sentence.
 
-use rserpool_sim::{Fault, FaultKind, NodeId, Preset, Scenario, World, run};
+use rserpool_sim::{Fault, FaultKind, NodeId, Peering, Preset, Scenario, World, run};
 use std::time::Duration;
 
 fn assert_holds(seed: u64, scenario: &Scenario) {
@@ -106,4 +106,43 @@ fn seed_16_a_registration_life_ended_early_after_the_registrars_clock_had_jumped
     assert_eq!(world.violations(), []);
     assert_eq!(world.statistics().removals.values().sum::<u64>(), 0);
     assert_holds(16, &Scenario::random(16));
+}
+
+#[test]
+fn seeds_255_and_384_a_pool_element_turned_away_who_took_it_over_as_it_had_just_stopped_trying_it()
+{
+    for seed in [255, 384] {
+        assert_holds(seed, &Scenario::random(seed));
+    }
+}
+
+#[test]
+fn seed_209_a_resolution_that_had_waited_undid_a_later_one_of_the_same_pool_user() {
+    assert_holds(209, &Scenario::random(209));
+}
+
+#[test]
+fn seeds_25_and_83_a_presence_was_answered_over_an_association_that_it_had_closed() {
+    for seed in [25, 83] {
+        assert_holds(seed, &Scenario::random(seed));
+    }
+}
+
+#[test]
+fn seeds_1519_and_1808_two_that_joined_while_a_third_was_away_never_heard_of_each_other() {
+    for seed in [1519, 1808] {
+        assert_holds(seed, &Scenario::random(seed));
+    }
+    for seed in 1..=10 {
+        let scenario = Scenario {
+            registrars: 5,
+            peering: Peering::First,
+            faults: [FaultKind::Crash, FaultKind::Restart, FaultKind::Cut]
+                .into_iter()
+                .collect(),
+            duration: Duration::from_secs(30),
+            ..Scenario::new(8, 3)
+        };
+        assert_holds(seed, &scenario);
+    }
 }

@@ -34,7 +34,10 @@ impl World {
         let transport = self.profile.silence.1 + self.profile.connect.1;
         let hunt = (timers.t5_server_hunt + timers.retran_max) * 2;
         let registration = timers.t2_registration + timers.retran_max * 2;
-        timers.t4_reregistration
+        // Audits that were in vain, because of a stranger, are tried again after 64 cycles at most.
+        let pause = if self.is_confused() { 64 } else { 0 };
+        timers.peer_heartbeat_cycle * pause
+            + timers.t4_reregistration
             + self.silent_element_bound()
             + transport
             + hunt

@@ -141,7 +141,7 @@ impl World {
     /// Whether registrars may have good reasons not to believe each other: a stranger can be
     /// first with another policy, or claim what is another's; two with one identifier confuse
     /// everybody.
-    fn is_confused(&self) -> bool {
+    pub(super) fn is_confused(&self) -> bool {
         let kinds = &self.scenario.faults;
         kinds.iter().any(FaultKind::is_of_a_stranger) || kinds.contains(FaultKind::SameIdentifier)
     }
