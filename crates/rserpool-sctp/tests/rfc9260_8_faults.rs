@@ -67,11 +67,11 @@ fn silent_peer_is_lost_within_two_seconds_with_lan_timers() {
 }
 
 #[test]
-fn silent_peer_is_lost_within_350_ms_with_fast_timers() {
+fn silent_peer_is_lost_within_half_a_second_with_fast_timers() {
     let idle = longest_detection(Timers::fast(), false);
     let busy = longest_detection(Timers::fast(), true);
     println!("fast: idle {idle:?}, with traffic {busy:?}");
-    assert!(idle <= millis(350) && busy <= millis(350));
+    assert!(idle <= millis(500) && busy <= millis(500));
 }
 
 #[test]

@@ -44,7 +44,8 @@ impl Timers {
         }
     }
 
-    /// For real-time signalling within one site: a silent host is noticed within 0.35 s.
+    /// For real-time signalling within one site: a silent host is noticed within 0.5 s, a
+    /// silent pool element by its registrar within 0.35 s.
     pub fn fast() -> Self {
         Self {
             asap: rserpool_core::Timers::fast(),

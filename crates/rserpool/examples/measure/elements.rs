@@ -11,13 +11,15 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// How often it looks who is the home registrar of each.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long a pool element tries to register.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How many register at one time in the beginning.
 const AT_ONCE: u32 = 32;
 /// How many there are, at least, of those that come and go.
@@ -64,15 +66,23 @@ struct Host {
 impl Host {
     async fn register(&self, number: u32) -> Result<PoolElement, Failure> {
         let pool = format!("{}-{}", self.pool, number % self.pools);
-        let builder = PoolElement::builder(pool.as_str()).addresses([self.address]);
-        let builder = builder.registrars(self.registrars.clone());
-        let builder = builder
-            .timers(self.preset.timers())
-            .multicast(Multicast::off());
-        let element = builder.register_timeout(Duration::from_secs(60)).register();
-        let element = element.await?;
-        journal('+', &element, &now().to_string());
-        Ok(element)
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let builder = PoolElement::builder(pool.as_str()).addresses([self.address]);
+            let builder = builder.registrars(self.registrars.clone());
+            let builder = builder
+                .timers(self.preset.timers())
+                .multicast(Multicast::off());
+            match builder.register_timeout(PATIENCE).register().await {
+                Ok(element) => {
+                    journal('+', &element, &now().to_string());
+                    return Ok(element);
+                }
+                // Two attempts are soon over with the fast preset.
+                Err(error) if error.is_temporary() && Instant::now() < give_up => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 
