@@ -142,7 +142,9 @@ fn a_registrar_on_the_multicast_channel_finds_its_mentor_there() {
 #[test]
 fn a_registrar_that_is_its_own_static_peer_is_turned_away_and_starts() {
     let mut all = Registrars::empty();
-    all.start(config_of(1, &[1]), 1);
+    let mut config = config_of(1, &[1]);
+    config.enrp_transport.addresses = address_of(1).addresses;
+    all.start(config, 1);
     all.run_for(2_000);
     assert!(initialized(&all, 1).is_some());
     all.run_for(30_000);

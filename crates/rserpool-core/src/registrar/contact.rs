@@ -2,6 +2,8 @@
 //!
 //! Must not know who is there.
 
+use super::association::Association;
+use super::presence::SHORTEST;
 use super::{Limit, Output, Registrar, Remote, Timer, TimerId};
 use crate::random::duration_between;
 use crate::{AssociationId, PeerAddress, RegistrarAddress, SCTP_UDP_PORT, Timestamp, Transport};
@@ -24,7 +26,8 @@ const SOUGHT_AT_ALL: Duration = Duration::from_secs(3600);
 const FIRST_WAIT: u32 = 8;
 
 /// Heartbeat cycles until an address is tried again whose registrar uses an identifier that is
-/// not its own: most likely it is this registrar itself.
+/// not its own: most likely it is this registrar itself. One that the administrator named, and that
+/// is not its own, is tried in each cycle.
 const CONFLICT_PAUSE: u32 = 64;
 
 /// Numbers contacts.
@@ -51,7 +54,7 @@ pub(super) struct Contact {
 /// What is done about a contact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
-    /// Who is there is connected.
+    /// Who is there is connected. Timer, if it is static: whether that is still so.
     Idle,
     /// Being connected. Timer: it takes too long.
     Connecting,
@@ -136,9 +139,15 @@ impl Registrar {
             return;
         }
         let peer = contact.registrar.and_then(|id| self.peers.by_id.get(&id));
-        if peer.is_some_and(|peer| peer.association.is_some()) {
-            contact.phase = Phase::Idle;
-            return;
+        let association = peer.and_then(|peer| peer.association);
+        let up = association.and_then(|association| self.associations.get(&association));
+        // Who was there may be elsewhere now, or an impostor: an address that the administrator
+        // named is only left alone while the association itself leads there.
+        let is_connected = |up: &Association| {
+            !contact.is_static || is_same_endpoint(&address_of(&up.peer), &contact.address)
+        };
+        if up.is_some_and(is_connected) {
+            return self.rest_contact(id);
         }
         contact.phase = Phase::Connecting;
         let to = Remote::Peer(contact.address.clone());
@@ -146,6 +155,19 @@ impl Registrar {
         self.timers
             .start(&mut contact.timer, Timer::PeerContact(id), deadline);
         self.outputs.push_back(Output::Connect { to });
+    }
+
+    /// Who is there is connected, or sought otherwise.
+    pub(super) fn rest_contact(&mut self, id: ContactId) {
+        let Some(contact) = self.peers.contacts.get_mut(&id) else {
+            return;
+        };
+        contact.phase = Phase::Idle;
+        if contact.is_static {
+            let deadline = self.now + self.config.timers.peer_heartbeat_cycle.max(SHORTEST);
+            self.timers
+                .start(&mut contact.timer, Timer::PeerContact(id), deadline);
+        }
     }
 
     /// The wait is over, or an attempt takes too long: it is stopped and begun anew.
@@ -218,6 +240,7 @@ impl Registrar {
         let timers = &self.config.timers;
         let cycle = timers.peer_heartbeat_cycle;
         let first = timers.max_time_no_response / FIRST_WAIT;
+        let own = RegistrarAddress::of_peer(&self.server_information());
         let Some(contact) = self.peers.contacts.get_mut(&id) else {
             return;
         };
@@ -230,7 +253,8 @@ impl Registrar {
             wait = wait.max(gone / 8);
         }
         if contact.has_conflict {
-            wait = cycle.saturating_mul(CONFLICT_PAUSE);
+            let is_sought = contact.is_static && !is_same_endpoint(&contact.address, &own);
+            wait = cycle.saturating_mul(if is_sought { 1 } else { CONFLICT_PAUSE });
         }
         let wait = duration_between(&mut self.rng, wait * 3 / 4, wait.saturating_mul(5) / 4);
         let deadline = self.now + wait.max(Duration::from_millis(1));

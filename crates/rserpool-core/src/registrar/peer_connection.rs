@@ -5,7 +5,7 @@
 //! stays open a little for what is under way.
 //! Must not know what is said over it.
 
-use super::contact::{ContactId, Phase, address_of, is_same_endpoint, is_same_remote};
+use super::contact::{ContactId, address_of, is_same_endpoint, is_same_remote};
 use super::event::Event;
 use super::peer::{Peer, Peers, Status};
 use super::{CloseReason, Registrar, Remote, Timer, TimerId};
@@ -296,9 +296,7 @@ impl Registrar {
     }
 
     fn on_contact_lost(&mut self, id: ContactId, peer: Option<RegistrarId>) {
-        if let Some(contact) = self.peers.contacts.get_mut(&id) {
-            contact.phase = Phase::Idle;
-        }
+        self.rest_contact(id);
         match peer {
             None => self.on_contact_failed(id),
             Some(peer) if !self.peers.by_id.contains_key(&peer) => self.retry_contact(id),

@@ -16,7 +16,7 @@ use std::time::Duration;
 const HEARTBEATS_PER_LIST: u64 = 4;
 
 /// No heartbeat cycle is shorter, whatever the configured timers.
-const SHORTEST: Duration = Duration::from_millis(10);
+pub(super) const SHORTEST: Duration = Duration::from_millis(10);
 
 impl Registrar {
     /// Starts the heartbeat, if it is not running.
@@ -112,7 +112,8 @@ impl Registrar {
         }
     }
 
-    fn server_information(&self) -> ServerInformation {
+    /// Who and where this registrar is.
+    pub(super) fn server_information(&self) -> ServerInformation {
         ServerInformation {
             registrar: self.config.id,
             transport: self.config.enrp_transport.clone(),
