@@ -201,10 +201,21 @@ fn pool_element(event: &Event) -> (Option<&PoolHandle>, Option<PoolElementId>) {
             pool_element,
             ..
         } => (Some(pool_handle), Some(*pool_element)),
+        _ => (pool(event), None),
+    }
+}
+
+/// Which pool as a whole an event is about.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most events are about no pool"
+)]
+fn pool(event: &Event) -> Option<&PoolHandle> {
+    match event {
         Event::HandleResolved { pool_handle, .. }
         | Event::SubscriptionStarted { pool_handle, .. }
-        | Event::SubscriptionEnded { pool_handle, .. } => (Some(pool_handle), None),
-        _ => (None, None),
+        | Event::SubscriptionEnded { pool_handle, .. } => Some(pool_handle),
+        _ => None,
     }
 }
 
