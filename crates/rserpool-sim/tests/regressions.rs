@@ -146,3 +146,13 @@ fn seeds_1519_and_1808_two_that_joined_while_a_third_was_away_never_heard_of_eac
         assert_holds(seed, &scenario);
     }
 }
+
+/// One registrar took the static address of another for connected, since a third one had come with
+/// that one's identifier; the third did not try it for 64 heartbeat cycles.
+#[test]
+fn seed_10481_a_static_peer_was_not_sought_for_1576_s_as_its_identifier_was_heard_elsewhere() {
+    let outcome = run(10_481, &Scenario::random(10_481));
+    assert!(outcome.violations.is_empty());
+    let took = outcome.statistics.well_after;
+    assert!(took < Duration::from_secs(120), "{took:?}");
+}
