@@ -108,6 +108,28 @@ impl RegistrarAddress {
         }
     }
 
+    /// Whether it is what [`announced`](Self::announced) would give.
+    pub(crate) fn is_announced(
+        &self,
+        transport: &AnnouncedTransport,
+        ports: EncapsulationPorts,
+    ) -> bool {
+        match transport {
+            AnnouncedTransport::Sctp(sctp) => {
+                self.transport == Transport::Sctp
+                    && self.port == sctp.port
+                    && self.udp_port == ports.user.map(NonZeroU16::get)
+                    && self.addresses == sctp.addresses
+            }
+            AnnouncedTransport::Tcp(tcp) => {
+                self.transport == Transport::Tcp
+                    && self.port == tcp.port
+                    && self.udp_port.is_none()
+                    && self.addresses == [tcp.address]
+            }
+        }
+    }
+
     /// The registrar that a peer or a list names (RFC 5354 §3.11).
     pub fn of_peer(information: &ServerInformation) -> Self {
         Self {

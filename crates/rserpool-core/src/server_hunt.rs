@@ -7,7 +7,7 @@ use crate::random::{below, duration_between};
 use crate::{ASAP_PORT, RegistrarAddress, Timers, Timestamp, Transport};
 use rand_core::Rng;
 use rserpool_wire::RegistrarId;
-use rserpool_wire::asap::ServerAnnounce;
+use rserpool_wire::asap::{AnnouncedTransport, ServerAnnounce};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -211,10 +211,14 @@ impl ServerHunt {
         from: SocketAddr,
         announce: &ServerAnnounce,
     ) {
-        for address in announced_addresses(from, announce) {
-            if self.is_useful(&address) {
-                self.insert(now, address, announce.registrar);
+        let registrar = announce.registrar;
+        if announce.transports.is_empty() {
+            for address in sender_addresses(from, announce) {
+                self.insert(now, address, registrar);
             }
+        }
+        for transport in &announce.transports {
+            self.insert_transport(now, transport, announce);
         }
         if self.state == State::Listening && !self.known.is_empty() {
             self.leave_listening(now, rng);
@@ -393,13 +397,29 @@ impl ServerHunt {
         }
     }
 
+    /// Whoever is known already, as mostly, costs no allocation: everybody hears each announce.
+    fn insert_transport(
+        &mut self,
+        now: Timestamp,
+        transport: &AnnouncedTransport,
+        announce: &ServerAnnounce,
+    ) {
+        let ports = announce.encapsulation_ports;
+        let is_meant = |known: &Known| known.address.is_announced(transport, ports);
+        if let Some(known) = self.known.iter().position(is_meant) {
+            self.refresh(now, known, announce.registrar);
+        } else if !(self.sctp_only && matches!(transport, AnnouncedTransport::Tcp(_))) {
+            let address = RegistrarAddress::announced(transport, ports);
+            self.insert(now, address, announce.registrar);
+        }
+    }
+
     fn insert(&mut self, now: Timestamp, address: RegistrarAddress, registrar: RegistrarId) {
-        let outdated_at = now + self.announce_validity();
-        if let Some(known) = self.find(&address) {
-            let known = &mut self.known[known];
-            known.registrar = Some(registrar);
-            known.outdated_at = known.outdated_at.map(|_| outdated_at);
+        if !self.is_useful(&address) {
             return;
+        }
+        if let Some(known) = self.find(&address) {
+            return self.refresh(now, known, registrar);
         }
         let announced = self
             .known
@@ -409,8 +429,18 @@ impl ServerHunt {
             self.announces_dropped += 1;
             return;
         }
+        let outdated_at = now + self.announce_validity();
         let known = Known::new(address, Some(registrar), Some(outdated_at));
         self.known.push(known);
+    }
+
+    /// It announced itself again. Static registrars are never outdated.
+    fn refresh(&mut self, now: Timestamp, known: usize, registrar: RegistrarId) {
+        if self.known[known].outdated_at.is_some() {
+            let outdated_at = now + self.announce_validity();
+            self.known[known].outdated_at = Some(outdated_at);
+        }
+        self.known[known].registrar = Some(registrar);
     }
 
     /// T7-ENRPoutdate; longer where many registrars take turns: of N, each announces itself only
@@ -451,16 +481,10 @@ impl Known {
     }
 }
 
-/// The transports of an announce. None are SCTP at the sender's address and the registered port
+/// What an announce without transports means: SCTP at the sender's address and the registered port
 /// (RFC 5352 §3.6); rsplib means its own source port, so that is tried too.
-fn announced_addresses(from: SocketAddr, announce: &ServerAnnounce) -> Vec<RegistrarAddress> {
+fn sender_addresses(from: SocketAddr, announce: &ServerAnnounce) -> Vec<RegistrarAddress> {
     let ports = announce.encapsulation_ports;
-    if !announce.transports.is_empty() {
-        let transports = announce.transports.iter();
-        return transports
-            .map(|transport| RegistrarAddress::announced(transport, ports))
-            .collect();
-    }
     let mut registered = RegistrarAddress::new(Transport::Sctp, from.ip());
     registered.udp_port = ports.user.map(std::num::NonZeroU16::get);
     let mut addresses = vec![registered.clone()];
