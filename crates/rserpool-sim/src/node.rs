@@ -162,9 +162,14 @@ impl Node {
 /// The end of time.
 pub(crate) const FOREVER: Timestamp = Timestamp(std::time::Duration::MAX);
 
+/// The address that a node speaks from.
+pub(crate) fn first_address(node: NodeId) -> IpAddr {
+    address(10, node)
+}
+
 /// The addresses of a node; every fourth has two.
 pub(crate) fn addresses(node: NodeId) -> Vec<IpAddr> {
-    let mut addresses = vec![address(10, node)];
+    let mut addresses = vec![first_address(node)];
     if node.0.is_multiple_of(4) {
         addresses.push(address(11, node));
     }

@@ -41,11 +41,11 @@ pub(crate) enum Occurrence {
     Check { index: u32 },
 }
 
-/// How long a slot of the wheel is, as a power of two of nanoseconds: a quarter of a millisecond.
-const SLOT_BITS: u32 = 18;
+/// How long a slot of the wheel is, as a power of two of nanoseconds: about a millisecond.
+const SLOT_BITS: u32 = 20;
 
 /// Slots of the wheel: what is due within the next second, messages and most timers.
-const SLOTS: u64 = 4_096;
+const SLOTS: u64 = 1_024;
 
 /// The occurrences to come; those of one time in the order in which they were added.
 ///

@@ -4,7 +4,7 @@
 use super::{News, World};
 use crate::check::Rule;
 use crate::network::{ChannelMessage, Datagram, DatagramId, EndId, EndState, Protocol, is_blocked};
-use crate::node::{Actor, NodeId, Status, addresses};
+use crate::node::{Actor, NodeId, Status, first_address};
 use crate::octets::OctetsId;
 use crate::schedule::Occurrence;
 use crate::transcript::{Mark, Transcript};
@@ -246,7 +246,7 @@ impl World {
             ChannelMessage::Asap(_) => ASAP_PORT,
             ChannelMessage::Enrp(_) => ENRP_PORT,
         };
-        let from = SocketAddr::new(addresses(from)[0], port);
+        let from = SocketAddr::new(first_address(from), port);
         self.tell(to, News::Heard { from, message });
     }
 }

@@ -301,8 +301,8 @@ impl World {
         }
         self.call_timeout(node);
         let own = &mut self.nodes[node.index()];
-        let now = own.clock.local(self.now);
-        if own.poll_timeout().is_none_or(|at| at > now) {
+        let is_again = own.wake == Some(self.now);
+        if !is_again || own.poll_timeout().is_none_or(|at| at > now) {
             own.timeouts_at_once = 0;
         }
     }
