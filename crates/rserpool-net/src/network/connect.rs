@@ -12,7 +12,7 @@ use rserpool_sctp::{ConnectError, Remote};
 use std::net::{IpAddr, SocketAddr};
 
 impl Network {
-    /// Begins an association with a registrar; [`Arrival::Up`] or [`Arrival::Down`] follows.
+    /// Begins an association with a registrar; `Arrival::Up` or `Arrival::Down` follows.
     pub(crate) fn connect(&mut self, registrar: &RegistrarAddress) -> AssociationId {
         let begun = match registrar.transport {
             Transport::Tcp => {
@@ -30,7 +30,7 @@ impl Network {
     }
 
     /// Begins an association with another registrar, from the SCTP port of ENRP. One that there is
-    /// already, or that is being set up, is not begun again: [`Arrival::Down`] follows at once.
+    /// already, or that is being set up, is not begun again: `Arrival::Down` follows at once.
     pub(crate) fn connect_peer(&mut self, peer: &RegistrarAddress) -> AssociationId {
         let addresses = not_ours(&peer.addresses, &self.own_addresses);
         let remote = remote(&addresses, peer.udp_port, peer.port);
