@@ -86,6 +86,24 @@ fn who_subscribes_to_more_gets_updates_of_more() {
 }
 
 #[test]
+fn a_selection_does_not_widen_what_a_subscriber_is_told() {
+    let mut user = at_home();
+    let few = Command::Resolve {
+        request: RequestId(100),
+        pool_handle: echo(),
+        items: Some(2),
+        subscribe: true,
+    };
+    assert_eq!(command(&mut user, 0, few), [asked(1, true, Some(2))]);
+    receive(&mut user, 1, 1, accepting(&[11]));
+    // Selections ask for 16 after the home registrar was lost, and its updates have as many.
+    let outputs = receive(&mut user, 2, 1, accepting(&[11, 12, 13]));
+    assert_eq!(outputs, [updated(Some(&[11, 12]))]);
+    let outputs = receive(&mut user, 3, 1, accepting(&[14, 11, 12]));
+    assert_eq!(outputs, [updated(Some(&[14, 11]))]);
+}
+
+#[test]
 fn a_new_home_registrar_is_asked_for_updates() {
     let mut user = at_home_with(config(&[HOME, OTHER]));
     subscribe(&mut user, 0, 100);

@@ -106,6 +106,14 @@ impl PoolUser {
         let Some(subscription) = self.subscriptions.get_mut(pool_handle) else {
             return;
         };
+        // A selection may have asked for more, and updates have as many since then.
+        let wanted = subscription.items.map_or(usize::MAX, |items| {
+            usize::try_from(items).unwrap_or(usize::MAX)
+        });
+        let resolution = resolution.map(|mut resolution| {
+            resolution.pool_elements.truncate(wanted);
+            resolution
+        });
         if subscription.told.as_ref() == Some(&resolution) {
             return;
         }
