@@ -79,24 +79,22 @@ fn the_three_registrars_of_the_walkthrough_do_as_it_says() {
     hear(&mut registrar, 2, &acknowledged);
     // Until then the element may come by itself.
     let wait = rserpool_core::Timers::default().max_time_no_response;
-    let mut adopts = None;
     while let Some(output) = registrar.poll_output() {
         if let Output::SendEnrp { message, .. } = output {
             assert_octets(&message.encode(), &taken);
         }
     }
     registrar.handle_timeout(NOW + wait);
+    let mut adopted = None;
     while let Some(output) = registrar.poll_output() {
         if let Output::Connect {
-            to: to @ Remote::PoolElement(_),
+            to: Remote::PoolElement(peer),
         } = output
         {
-            adopts = Some(to);
+            adopted = Some(peer);
         }
     }
-    let Some(Remote::PoolElement(peer)) = adopts else {
-        panic!("it connects to the element that it takes over, not {adopts:?}");
-    };
+    let peer = adopted.expect("it connects to the element that it takes over");
     let to = Remote::PoolElement(peer.clone());
     let association = AssociationId(4);
     registrar.handle_input(
