@@ -156,3 +156,10 @@ fn seed_10481_a_static_peer_was_not_sought_for_1576_s_as_its_identifier_was_hear
     let took = outcome.statistics.well_after;
     assert!(took < Duration::from_secs(120), "{took:?}");
 }
+
+/// The simulator's own mistake: a copy that was corrupted when a registration of long ago was to be
+/// known everywhere counted as never replicated.
+#[test]
+fn seed_2312_a_copy_that_was_just_corrupted_was_judged_before_the_next_audit() {
+    assert_holds(2312, &Scenario::random(2312));
+}

@@ -167,7 +167,10 @@ impl World {
         for node in self.roster.registrars.clone() {
             let known = self.checker.registrars[node.index()].find(&pool_handle, pool_element);
             let knows = known.is_some_and(|known| known.home == home_id);
-            if node != home && !knows && self.is_in_touch(node, home, bound) {
+            // What was corrupted since then has its own time.
+            let key = (pool_handle.clone(), pool_element);
+            let is_corrupted = self.checker.corrupted.contains(&(node, key));
+            if node != home && !knows && !is_corrupted && self.is_in_touch(node, home, bound) {
                 let home = self.roster.name(home);
                 let text = format_args!(
                     "has {known:?} as {pool_element} of {pool_handle}, at {home} since {since}"
