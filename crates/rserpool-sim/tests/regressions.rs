@@ -163,3 +163,17 @@ fn seed_10481_a_static_peer_was_not_sought_for_1576_s_as_its_identifier_was_hear
 fn seed_2312_a_copy_that_was_just_corrupted_was_judged_before_the_next_audit() {
     assert_holds(2312, &Scenario::random(2312));
 }
+
+/// The simulator's own mistake: a pool element that was given another identifier counted as there
+/// under the former one.
+#[test]
+fn seed_5063_an_identifier_that_was_given_up_is_nobodys() {
+    assert_holds(5063, &Scenario::random(5063));
+}
+
+/// The taker had an association with the pool element since it had been its home; it was cut, and
+/// nobody had noticed.
+#[test]
+fn seed_6769_a_pool_element_was_asked_over_a_dead_association_and_removed() {
+    assert_holds(6769, &Scenario::random(6769));
+}

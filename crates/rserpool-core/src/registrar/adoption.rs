@@ -49,6 +49,8 @@ struct Adoption {
     not_before: Timestamp,
     phase: Phase,
     timer: TimerId,
+    /// An association that was there already has led nowhere.
+    is_second_try: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,6 +112,7 @@ impl Registrar {
             not_before: self.now + self.config.timers.max_time_no_response,
             phase: Phase::Queued,
             timer: TimerId::default(),
+            is_second_try: false,
         };
         adoptions.by_id.insert(id, adoption);
         adoptions.queue.push_back(id);
@@ -162,9 +165,40 @@ impl Registrar {
             self.set_adoption_phase(id, Phase::Asking);
             return self.ask_to_adopt(id, association);
         }
+        self.connect_to_adopt(id, transport);
+    }
+
+    fn connect_to_adopt(&mut self, id: AdoptionId, transport: PeerAddress) {
         self.set_adoption_phase(id, Phase::Connecting);
         let to = Remote::PoolElement(transport);
         self.outputs.push_back(Output::Connect { to });
+    }
+
+    /// Nobody has answered over an association that was there already. It may have been cut
+    /// without anybody having noticed; so it is set up anew, once, if nobody else uses it.
+    fn ask_anew(&mut self, id: AdoptionId) {
+        let Some(adoption) = self.adoptions.by_id.get_mut(&id) else {
+            return;
+        };
+        let is_second_try = std::mem::replace(&mut adoption.is_second_try, true);
+        let transport = adoption.transport.clone().filter(|_| !is_second_try);
+        let Some(transport) = transport else {
+            return self.end_adoption(id);
+        };
+        if let Some(association) = self.association_at(&address_of(&transport)) {
+            if self.is_used(association) {
+                return self.end_adoption(id);
+            }
+            self.close_association(association, CloseReason::NotNeeded);
+        }
+        self.start_adoption_timer(id);
+        self.connect_to_adopt(id, transport);
+    }
+
+    /// Whether a pool element or a pool user uses an association.
+    fn is_used(&self, association: AssociationId) -> bool {
+        let up = self.associations.get(&association);
+        up.is_some_and(|up| !up.pool_elements.is_empty() || !up.subscriptions.is_empty())
     }
 
     pub(super) fn on_pool_element_connected(
@@ -266,14 +300,12 @@ impl Registrar {
                 return self.end_adoption(id);
             }
             Phase::Queued => return self.run_adoptions(),
-            Phase::Hoping | Phase::Asking | Phase::Connected(_) => {
+            Phase::Asking => return self.ask_anew(id),
+            Phase::Hoping | Phase::Connected(_) => {
                 return self.end_adoption(id);
             }
         };
-        let up = self.associations.get(&association);
-        let is_used =
-            up.is_some_and(|up| !up.pool_elements.is_empty() || !up.subscriptions.is_empty());
-        if is_used {
+        if self.is_used(association) {
             return self.start_adoption_timer(id);
         }
         self.close_association(association, CloseReason::NotNeeded);

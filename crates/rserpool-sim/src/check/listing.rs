@@ -215,8 +215,13 @@ impl World {
                 deregistered: false,
             };
         }
+        // Who registers under another name has given the one before up.
         let latest = Some((registration.pool_handle.clone(), id));
-        elements.entry(node).or_default().latest = latest;
+        let previous = std::mem::replace(&mut elements.entry(node).or_default().latest, latest);
+        let previous = previous.filter(|(_, before)| *before != id);
+        if let Some(identity) = previous.and_then(|previous| identities.get_mut(&previous)) {
+            identity.deregistered |= identity.node == node;
+        }
     }
 
     /// Who is told to be registered is.
