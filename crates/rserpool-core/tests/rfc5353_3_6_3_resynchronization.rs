@@ -202,6 +202,31 @@ fn after_a_session_that_was_given_up_nothing_is_removed_before_one_is_whole() {
 }
 
 #[test]
+fn a_peer_that_never_answers_one_request_is_not_asked_for_ever() {
+    let mut registrar = asking();
+    // The first request is never answered; a second one, soon after, is.
+    run(&mut registrar, 502);
+    hear(&mut registrar, 503, B, presence(B, PeChecksum(1)));
+    let mut now = 504;
+    let mut asked = 0;
+    for _ in 0..100 {
+        now += 1;
+        let outputs = hear(&mut registrar, now, B, table(B, &[of_b(7)], false));
+        asked += outputs.iter().filter(|o| **o == asks_for_own(B)).count();
+    }
+    assert!(asked <= 1, "{asked}");
+    // Later one session is whole, and removes what is not listed.
+    for second in 2..8 {
+        let time = second * 1_000;
+        hear(&mut registrar, time, B, presence(B, PeChecksum(1)));
+        hear(&mut registrar, time + 1, B, table(B, &[of_b(8)], false));
+        hear(&mut registrar, time + 2, B, table(B, &[of_b(8)], false));
+    }
+    let ids: Vec<_> = homes(&registrar).into_iter().collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+}
+
+#[test]
 fn what_nobody_asked_for_is_dropped() {
     let mut registrar = registrar_with_peers(&[], &[B]);
     let outputs = hear(&mut registrar, 1, B, table(B, &[of_b(7)], true));

@@ -177,3 +177,10 @@ fn seed_5063_an_identifier_that_was_given_up_is_nobodys() {
 fn seed_6769_a_pool_element_was_asked_over_a_dead_association_and_removed() {
     assert_holds(6769, &Scenario::random(6769));
 }
+
+/// A request for a handle table was swallowed by a registrar that hung; from then on no session
+/// counted as whole, and the next one was begun at once, for ever.
+#[test]
+fn seed_7780_a_request_that_was_never_answered_made_two_registrars_exchange_tables_for_ever() {
+    assert_holds(7780, &Scenario::random(7780));
+}

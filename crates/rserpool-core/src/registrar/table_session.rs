@@ -31,6 +31,8 @@ pub(super) struct TableSessions {
     response_timer: TimerId,
     /// Requests over this association that have not been answered.
     unanswered: u32,
+    /// When the latest request was sent.
+    asked_at: Timestamp,
     /// The peer may still have a session that did not come to its end.
     is_open_there: bool,
     /// In which the peer asks.
@@ -96,6 +98,10 @@ impl Registrar {
         if running.is_some_and(|running| running == purpose || running == Purpose::Download) {
             return true;
         }
+        // Who has not answered for so long never will.
+        if self.now.since(sessions.asked_at) >= self.config.timers.max_time_no_response {
+            sessions.unanswered = 0;
+        }
         self.table_session = self.table_session.saturating_add(1);
         let asking = Asking {
             purpose,
@@ -122,6 +128,7 @@ impl Registrar {
         };
         let sessions = &mut known.tables;
         sessions.asking = Some(asking);
+        sessions.asked_at = self.now;
         sessions.unanswered = sessions.unanswered.saturating_add(1);
         sessions.is_open_there = true;
         let timer = &mut sessions.response_timer;
@@ -203,8 +210,15 @@ impl Registrar {
     }
 
     fn complete_table_session(&mut self, peer: RegistrarId, asking: Asking) {
-        if !asking.is_whole && self.start_table_session(peer, asking.purpose) {
-            return;
+        if !asking.is_whole {
+            // The next one is, if all requests have been answered. Else it is not begun at once:
+            // who never answers one of them would be asked for ever.
+            let known = self.peers.by_id.get(&peer);
+            let is_settled = known.is_some_and(|known| known.tables.unanswered == 0);
+            if is_settled && self.start_table_session(peer, asking.purpose) {
+                return;
+            }
+            return self.fail_table_session(peer, asking, DownloadFailed::NoResponse);
         }
         match asking.purpose {
             Purpose::Download => self.on_download_ended(peer, Ok(())),
