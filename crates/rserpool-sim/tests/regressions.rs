@@ -184,3 +184,10 @@ fn seed_6769_a_pool_element_was_asked_over_a_dead_association_and_removed() {
 fn seed_7780_a_request_that_was_never_answered_made_two_registrars_exchange_tables_for_ever() {
     assert_holds(7780, &Scenario::random(7780));
 }
+
+/// A registrar that started had a pool element from its mentor; before it met the home, the policy
+/// had changed, and no checksum tells.
+#[test]
+fn seed_9577_what_a_mentor_told_was_out_of_date_when_the_home_was_met() {
+    assert_holds(9577, &Scenario::random(9577));
+}

@@ -121,6 +121,11 @@ impl Registrar {
         if self.is_initialized() {
             self.request_list(peer);
         }
+        // What others told of its pool elements may be of yesterday, and no checksum covers their
+        // attributes.
+        if self.handlespace.owned(peer) > 0 {
+            self.force_resynchronization(peer);
+        }
     }
 
     fn dispatch(&mut self, from: AssociationId, sender: RegistrarId, message: Message) {
