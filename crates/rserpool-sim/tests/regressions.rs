@@ -191,3 +191,10 @@ fn seed_7780_a_request_that_was_never_answered_made_two_registrars_exchange_tabl
 fn seed_9577_what_a_mentor_told_was_out_of_date_when_the_home_was_met() {
     assert_holds(9577, &Scenario::random(9577));
 }
+
+/// A registrar rejected the re-synchronisation that was due after an association had been lost, and
+/// it was not tried again: what was lost and what had come had the same checksum.
+#[test]
+fn seed_7_a_rejected_resynchronization_was_not_repeated_as_the_checksums_were_equal() {
+    assert_holds(7, &Scenario::random(7));
+}

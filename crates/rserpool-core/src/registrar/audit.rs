@@ -29,13 +29,15 @@ impl Registrar {
             return;
         }
         let was_in_vain = std::mem::take(&mut sessions.is_to_be_confirmed);
-        // Step 4: "If the two values match, ... it should take no further actions."
-        if told == known {
+        // Step 4: "If the two values match, ... it should take no further actions." Unless a
+        // re-synchronisation is owed: what was lost with an association may have made up for what
+        // came with the next, as different elements can have one checksum.
+        if told == known && !sessions.is_owed {
             sessions.audit_pause = 0;
             sessions.audit_not_before = Timestamp::ZERO;
             return;
         }
-        self.counters.checksum_mismatches += 1;
+        self.counters.checksum_mismatches += u64::from(told != known);
         if was_in_vain {
             sessions.audit_pause = (sessions.audit_pause * 2).clamp(1, PAUSE_MAX);
             // A little less than whole cycles, because heartbeats vary.
@@ -45,7 +47,9 @@ impl Registrar {
         if self.now < sessions.audit_not_before {
             return;
         }
-        self.emit(Event::ChecksumMismatch { peer, told, known });
+        if told != known {
+            self.emit(Event::ChecksumMismatch { peer, told, known });
+        }
         // Step 5: "a re-synchronization process SHOULD be carried out immediately".
         self.start_table_session(peer, Purpose::Resynchronization);
     }

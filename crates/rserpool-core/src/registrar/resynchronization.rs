@@ -14,9 +14,13 @@ use rserpool_wire::parameter::EncodedPoolElement;
 use rserpool_wire::{PoolHandle, RegistrarId};
 
 impl Registrar {
-    /// The association with a known peer was re-established: updates may have been lost.
+    /// The association with a known peer was re-established: updates may have been lost. It is
+    /// owed until one is whole; the peer's presences remind of it.
     pub(super) fn force_resynchronization(&mut self, peer: RegistrarId) {
         if self.is_initialized() {
+            if let Some(known) = self.peers.by_id.get_mut(&peer) {
+                known.tables.is_owed = true;
+            }
             self.start_table_session(peer, Purpose::Resynchronization);
         }
     }
@@ -67,6 +71,9 @@ impl Registrar {
     /// Step 5: "if there are still PE entries that remain "marked" ... the ENRP server SHOULD
     /// silently remove those".
     pub(super) fn complete_resynchronization(&mut self, peer: RegistrarId, asking: Asking) {
+        if let Some(known) = self.peers.by_id.get_mut(&peer) {
+            known.tables.is_owed = false;
+        }
         let marked = self.handlespace.owned_by(peer).filter(|key| {
             let element = self.handlespace.element(*key);
             element.is_some_and(|element| element.data.learnt_in < asking.number)

@@ -35,6 +35,8 @@ pub(super) struct TableSessions {
     asked_at: Timestamp,
     /// The peer may still have a session that did not come to its end.
     is_open_there: bool,
+    /// A re-synchronisation that is due whatever the checksums say has not been whole yet.
+    pub(super) is_owed: bool,
     /// In which the peer asks.
     pub(super) serving: Option<Serving>,
     /// Before this time, a checksum that does not match starts no re-synchronisation.
