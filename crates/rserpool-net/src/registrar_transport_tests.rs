@@ -384,7 +384,7 @@ fn a_thousand_pool_elements_are_connected_at_once() {
                 poll_fn(|context| Poll::Ready(sockets.poll_ready(context).is_ready())).await;
                 sockets.receive(|arrival| {
                     if let Datagram::Datagram { from, octets } = arrival {
-                        endpoint.handle_datagram(now, from, octets);
+                        endpoint.handle_datagram(now, from, None, octets);
                     }
                 });
                 endpoint.handle_timeout(now);

@@ -143,6 +143,7 @@ impl SctpOverUdp {
         | Event::Restarted { association, .. }
         | Event::Message { association, .. }
         | Event::ShutdownByPeer { association }
+        | Event::Path { association, .. }
         | Event::SendFailed { association, .. }
         | Event::Down { association, .. }) = &event;
         let number = self.number(index, *association);
@@ -355,7 +356,7 @@ impl Port {
         sockets.receive(|arrival| match arrival {
             Arrival::Datagram { from, octets } => {
                 let to = sctp_port(octets, DESTINATION_PORT_AT);
-                whose(endpoint, enrp, to).handle_datagram(now, from, octets);
+                whose(endpoint, enrp, to).handle_datagram(now, from, None, octets);
             }
             Arrival::Unreachable(found) => {
                 unreachable(found.to);

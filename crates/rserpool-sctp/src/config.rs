@@ -1,5 +1,6 @@
 //! What the owner of an endpoint may choose, and the bounds it is corrected to.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use dcsctp::api::Options;
@@ -7,6 +8,9 @@ use dcsctp::api::Options;
 /// Candidate addresses of one [`crate::Remote`]: more than any host that registers with a pool
 /// has, few enough that one INIT to each is no flood.
 pub const CANDIDATES_MAX: usize = 8;
+
+/// Addresses of our own that a peer is told: an INIT ACK with them still fits any packet.
+pub const LOCAL_ADDRESSES_MAX: usize = 8;
 
 /// The smallest SCTP packet size taken: RFC 9260 §3.3.3 needs an INIT ACK to fit.
 const MTU_MIN: usize = 512;
@@ -39,6 +43,9 @@ pub struct Timers {
     pub sack_delay: Duration,
     /// Association.Max.Retrans: unanswered repetitions after which the peer is lost.
     pub association_max_retrans: u16,
+    /// Path.Max.Retrans: unanswered packets in a row after which a path is inactive. Data leaves
+    /// a path after the first (RFC 7829 with PotentiallyFailed.Max.Retrans 0), if another works.
+    pub path_max_retrans: u16,
     /// Max.Init.Retransmits.
     pub init_max_retrans: u16,
     /// How long a cookie is good for (Valid.Cookie.Life).
@@ -58,6 +65,7 @@ impl Timers {
             heartbeat_interval: Duration::from_secs(30),
             sack_delay: Duration::from_millis(200),
             association_max_retrans: 10,
+            path_max_retrans: 5,
             init_max_retrans: 8,
             cookie_life: Duration::from_secs(60),
         }
@@ -74,6 +82,7 @@ impl Timers {
             heartbeat_interval: Duration::from_millis(750),
             sack_delay: Duration::from_millis(20),
             association_max_retrans: 4,
+            path_max_retrans: 1,
             init_max_retrans: 4,
             cookie_life: Duration::from_secs(60),
         }
@@ -91,6 +100,7 @@ impl Timers {
             heartbeat_interval: Duration::from_millis(250),
             sack_delay: Duration::from_millis(10),
             association_max_retrans: 4,
+            path_max_retrans: 1,
             init_max_retrans: 4,
             cookie_life: Duration::from_secs(60),
         }
@@ -142,6 +152,10 @@ pub struct Config {
     pub listen: bool,
     /// Streams offered in each direction; the peer may have fewer. At least 1.
     pub streams: u16,
+    /// Our addresses, for the peer to use besides the one it hears first (RFC 9260 §5.1.2).
+    /// Empty: nothing is said, and the peer uses only that one. At most
+    /// [`LOCAL_ADDRESSES_MAX`]; an association takes those of when it begins.
+    pub local_addresses: Vec<IpAddr>,
     /// Time-outs and how often to try.
     pub timers: Timers,
     /// The largest message that may be sent, in octets.
@@ -177,6 +191,7 @@ impl Config {
     pub(crate) fn corrected(mut self) -> Self {
         self.timers = self.timers.corrected();
         self.streams = self.streams.max(1);
+        self.local_addresses.truncate(LOCAL_ADDRESSES_MAX);
         self.message_octets_max = self.message_octets_max.max(1);
         self.send_queue_octets_max = self.send_queue_octets_max.max(self.message_octets_max);
         let least_window = self.message_octets_max + self.message_octets_max / 2;
@@ -236,6 +251,7 @@ impl Default for Config {
             sctp_port: 9899,
             listen: false,
             streams: 16,
+            local_addresses: Vec::new(),
             timers: Timers::default(),
             message_octets_max: 72 * 1024,
             receive_window_octets: 128 * 1024,

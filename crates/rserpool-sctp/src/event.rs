@@ -1,6 +1,6 @@
 //! What goes in and out of an endpoint, beside octets and time.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
@@ -31,13 +31,43 @@ pub struct Outgoing {
     pub data: Vec<u8>,
 }
 
-/// One UDP datagram to send: one SCTP packet.
+/// One SCTP packet to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transmit {
-    /// UDP destination.
+    /// The local address to send from; `None`: as the routing table has it.
+    pub from: Option<IpAddr>,
+    /// Where to: a UDP address (RFC 6951); with port 0 an IP address, not encapsulated.
     pub to: SocketAddr,
-    /// UDP payload.
+    /// The SCTP packet: a UDP payload, or an IP payload of protocol 132.
     pub payload: Vec<u8>,
+}
+
+/// How a path of an association is (RFC 9260 §5.4, RFC 7829 §3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PathState {
+    /// The peer named this address and has not yet shown that it is there: no data goes to it.
+    Unconfirmed,
+    /// It answers.
+    Active,
+    /// A packet to it went unanswered: data takes another path while there is one.
+    PotentiallyFailed,
+    /// More than [`crate::Timers::path_max_retrans`] packets in a row went unanswered.
+    Inactive,
+}
+
+/// One path of an association, from [`crate::Endpoint::paths`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PathStatus {
+    /// Our address; `None`: as the routing table has it.
+    pub local: Option<IpAddr>,
+    /// The peer's address, as in [`Transmit::to`].
+    pub remote: SocketAddr,
+    /// How it is.
+    pub state: PathState,
+    /// Data goes here as long as it is [`PathState::Active`].
+    pub is_primary: bool,
+    /// Data goes here now.
+    pub is_used: bool,
 }
 
 /// What an endpoint tells its owner.
@@ -80,6 +110,16 @@ pub enum Event {
     ShutdownByPeer {
         /// Which.
         association: AssociationId,
+    },
+    /// A path of an association with more than one is confirmed (`Active` for the first time),
+    /// fails, or works again.
+    Path {
+        /// Of which association.
+        association: AssociationId,
+        /// The peer's address.
+        remote: SocketAddr,
+        /// How it is now.
+        state: PathState,
     },
     /// A message that the peer has not acknowledged when the association ended or was restarted.
     /// The peer may have received it or not. Comes before the [`Event::Down`] or

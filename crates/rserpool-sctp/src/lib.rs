@@ -27,10 +27,10 @@
 //! let mut received = None;
 //! while received.is_none() {
 //!     while let Some(datagram) = client.poll_transmit() {
-//!         server.handle_datagram(now, here, &datagram.payload);
+//!         server.handle_datagram(now, here, None, &datagram.payload);
 //!     }
 //!     while let Some(datagram) = server.poll_transmit() {
-//!         client.handle_datagram(now, there, &datagram.payload);
+//!         client.handle_datagram(now, there, None, &datagram.payload);
 //!     }
 //!     while let Some(event) = client.poll_event() {
 //!         if let Event::Up { association, .. } = event {
@@ -67,10 +67,11 @@ mod statistics;
 mod time;
 mod timer_queue;
 
-pub use config::{CANDIDATES_MAX, Config, Timers};
+pub use config::{CANDIDATES_MAX, Config, LOCAL_ADDRESSES_MAX, Timers};
 pub use endpoint::Endpoint;
 pub use event::{
-    AssociationId, ConnectError, DownReason, Event, Outgoing, Remote, SendError, Transmit,
+    AssociationId, ConnectError, DownReason, Event, Outgoing, PathState, PathStatus, Remote,
+    SendError, Transmit,
 };
 pub use statistics::Statistics;
 pub use time::Timestamp;

@@ -52,7 +52,7 @@ pub(crate) fn is_unicast(address: SocketAddr) -> bool {
         IpAddr::V4(ip) => ip.is_broadcast() || ip.is_multicast() || ip.is_unspecified(),
         IpAddr::V6(ip) => ip.is_multicast() || ip.is_unspecified(),
     };
-    !to_many && address.port() != 0
+    !to_many
 }
 
 impl Header {

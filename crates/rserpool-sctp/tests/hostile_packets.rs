@@ -261,7 +261,7 @@ fn a_flood_of_inits_from_one_host_leaves_others_room() {
     let mut answers = 0;
     for port in 1..60_000 {
         let from = SocketAddr::from(([10, 9, 9, 9], port));
-        endpoint.handle_datagram(now, from, &init);
+        endpoint.handle_datagram(now, from, None, &init);
         while endpoint.poll_transmit().is_some() {
             answers += 1;
         }

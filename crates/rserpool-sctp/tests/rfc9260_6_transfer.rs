@@ -268,15 +268,21 @@ fn a_driver_that_fetches_nothing_closes_the_window() {
         while let Some(transmit) = network.hosts[client].endpoint.poll_transmit() {
             delivered += transmit.payload.len();
             let from = address(1);
-            network.hosts[server]
-                .endpoint
-                .handle_datagram(network.now, from, &transmit.payload);
+            network.hosts[server].endpoint.handle_datagram(
+                network.now,
+                from,
+                None,
+                &transmit.payload,
+            );
         }
         while let Some(transmit) = network.hosts[server].endpoint.poll_transmit() {
             let from = address(2);
-            network.hosts[client]
-                .endpoint
-                .handle_datagram(network.now, from, &transmit.payload);
+            network.hosts[client].endpoint.handle_datagram(
+                network.now,
+                from,
+                None,
+                &transmit.payload,
+            );
         }
     }
     let mut waiting = 0;

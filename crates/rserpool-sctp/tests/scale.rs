@@ -88,7 +88,7 @@ impl Pair {
                     if network::first_chunk(&transmit.payload) == HEARTBEAT {
                         self.heartbeats.push(self.now);
                     }
-                    to.handle_datagram(self.now, transmit.to, &transmit.payload);
+                    to.handle_datagram(self.now, transmit.to, None, &transmit.payload);
                 }
                 while let Some(event) = from.poll_event() {
                     match event {

@@ -77,8 +77,9 @@ impl Network {
                     octets,
                 });
             }
-            // What the peer already sent still arrives; its end follows by itself.
-            Event::ShutdownByPeer { .. } => {}
+            // What the peer already sent still arrives; its end follows by itself. And which way
+            // packets go is the endpoint's.
+            Event::ShutdownByPeer { .. } | Event::Path { .. } => {}
             Event::SendFailed {
                 ppid, data: octets, ..
             } => {

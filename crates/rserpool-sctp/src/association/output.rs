@@ -83,6 +83,7 @@ impl Association {
             (chunk_type::INIT, Phase::Connecting { candidates }) => {
                 for to in candidates {
                     let transmit = Transmit {
+                        from: None,
                         to: *to,
                         payload: payload.clone(),
                     };
@@ -98,7 +99,11 @@ impl Association {
                 };
                 if let Some(payload) = around.jar.seal(around.now, &payload, binding) {
                     around.outputs.statistics.inits_answered += 1;
-                    around.outputs.transmits.push_back(Transmit { to, payload });
+                    around.outputs.transmits.push_back(Transmit {
+                        from: None,
+                        to,
+                        payload,
+                    });
                 }
             }
             (_, Phase::Connecting { .. } | Phase::Accepting | Phase::Up) => {
@@ -114,6 +119,7 @@ impl Association {
 
     pub(super) fn transmit(&self, payload: Vec<u8>, outputs: &mut Outputs) {
         outputs.transmits.push_back(Transmit {
+            from: None,
             to: self.remote,
             payload,
         });

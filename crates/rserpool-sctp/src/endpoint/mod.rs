@@ -9,14 +9,14 @@ mod receive;
 mod unreachable;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use dcsctp::api::Socket;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::association::{Association, Outputs, Phase, Surroundings};
-use crate::config::{CANDIDATES_MAX, Config};
+use crate::config::{CANDIDATES_MAX, Config, LOCAL_ADDRESSES_MAX};
 use crate::cookie::CookieJar;
 use crate::demultiplexer::{Demultiplexer, Peer};
 use crate::event::{
@@ -91,6 +91,13 @@ impl Endpoint {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Our addresses have changed: for associations that begin from now on
+    /// ([`Config::local_addresses`]).
+    pub fn set_local_addresses(&mut self, addresses: Vec<IpAddr>) {
+        self.config.local_addresses = addresses;
+        self.config.local_addresses.truncate(LOCAL_ADDRESSES_MAX);
     }
 
     /// To be called at the time of [`Endpoint::poll_timeout`] or later.

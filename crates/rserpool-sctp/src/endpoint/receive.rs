@@ -1,6 +1,6 @@
 //! From a datagram to the association it is for.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::association::{Association, Phase, abort_cause};
 use crate::cookie::initiate_tag;
@@ -16,8 +16,16 @@ use super::Endpoint;
 const RESPONSES_WAITING_MAX: usize = 4_096;
 
 impl Endpoint {
-    /// A UDP datagram arrived from `from`. Never fails: what is not taken is counted.
-    pub fn handle_datagram(&mut self, now: Timestamp, from: SocketAddr, datagram: &[u8]) {
+    /// A packet arrived from `from`, as [`Transmit::to`] has it: UDP port 0 is for a packet that
+    /// came not encapsulated. `to` is the local address it was sent to, where that is known.
+    /// Never fails: what is not taken is counted.
+    pub fn handle_datagram(
+        &mut self,
+        now: Timestamp,
+        from: SocketAddr,
+        _to: Option<IpAddr>,
+        datagram: &[u8],
+    ) {
         self.set_time(now);
         self.outputs.statistics.packets_in += 1;
         let Some(packet) = Packet::parse(datagram) else {
@@ -138,7 +146,11 @@ impl Endpoint {
     pub(super) fn respond(&mut self, to: SocketAddr, payload: Vec<u8>) {
         let has_room = self.outputs.transmits.len() < RESPONSES_WAITING_MAX;
         if has_room && self.response_limit.allows(self.now) {
-            self.outputs.transmits.push_back(Transmit { to, payload });
+            self.outputs.transmits.push_back(Transmit {
+                from: None,
+                to,
+                payload,
+            });
         } else {
             self.outputs.statistics.responses_suppressed += 1;
         }
@@ -148,7 +160,11 @@ impl Endpoint {
     pub(super) fn respond_init_ack(&mut self, to: SocketAddr, payload: Vec<u8>) {
         if self.outputs.transmits.len() < RESPONSES_WAITING_MAX {
             self.outputs.statistics.inits_answered += 1;
-            self.outputs.transmits.push_back(Transmit { to, payload });
+            self.outputs.transmits.push_back(Transmit {
+                from: None,
+                to,
+                payload,
+            });
         } else {
             self.outputs.statistics.responses_suppressed += 1;
         }

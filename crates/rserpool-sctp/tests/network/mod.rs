@@ -335,7 +335,7 @@ impl Network {
     pub fn inject(&mut self, from: SocketAddr, host: usize, payload: &[u8]) {
         self.hosts[host]
             .endpoint
-            .handle_datagram(self.now, from, payload);
+            .handle_datagram(self.now, from, None, payload);
         self.fetch();
     }
 
@@ -368,7 +368,7 @@ impl Network {
             return;
         }
         let endpoint = &mut self.hosts[number].endpoint;
-        endpoint.handle_datagram(self.now, datagram.from, &datagram.payload);
+        endpoint.handle_datagram(self.now, datagram.from, None, &datagram.payload);
     }
 
     fn fetch(&mut self) {

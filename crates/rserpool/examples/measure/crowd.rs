@@ -150,7 +150,7 @@ impl Member {
                 Ok((octets, from)) => {
                     let now = self.now();
                     self.endpoint
-                        .handle_datagram(now, from, &datagram[..octets]);
+                        .handle_datagram(now, from, None, &datagram[..octets]);
                 }
                 Err(error) if is_time_out(&error) => {}
                 Err(error) => return Err(error.into()),
@@ -179,7 +179,10 @@ impl Member {
                 _ => {}
             },
             Event::Down { reason, .. } => return Err(format!("association: {reason}").into()),
-            Event::Restarted { .. } | Event::ShutdownByPeer { .. } | Event::SendFailed { .. } => {}
+            Event::Restarted { .. }
+            | Event::ShutdownByPeer { .. }
+            | Event::Path { .. }
+            | Event::SendFailed { .. } => {}
         }
         Ok(())
     }
