@@ -97,6 +97,7 @@ impl Pair {
                         Event::Restarted { .. }
                         | Event::Message { .. }
                         | Event::ShutdownByPeer { .. }
+                        | Event::Path { .. }
                         | Event::SendFailed { .. } => panic!("{event:?}"),
                     }
                 }
