@@ -346,7 +346,7 @@ impl Machine for Registrar {
     }
 
     fn handle_input(&mut self, now: Timestamp, input: Input) {
-        self.advance(now);
+        let is_late = self.advance(now);
         match input {
             Input::Received { from, message } => self.on_received(from, message),
             Input::AssociationUp { association, peer } => {
@@ -368,11 +368,17 @@ impl Machine for Registrar {
             Input::Announced { from: _, message } => self.on_announced(&message),
             Input::Command(Command::Shutdown) => self.shut_down(),
         }
+        // After the input: it may tell that an association is gone over which peers are asked.
+        if is_late {
+            self.on_stall();
+        }
         self.send_due_updates();
     }
 
     fn handle_timeout(&mut self, now: Timestamp) {
-        self.advance(now);
+        if self.advance(now) {
+            self.on_stall();
+        }
         for _ in 0..TIMERS_PER_CALL_MAX {
             let Some((deadline, timer)) = self.timers.pop(self.now) else {
                 break;
@@ -452,20 +458,19 @@ impl Registrar {
     }
 
     /// Time goes on. If a timer is long overdue, it was this process that slept: whoever seems
-    /// silent has perhaps been heard and not yet been read, and gets one more timeout.
-    fn advance(&mut self, now: Timestamp) {
+    /// silent has perhaps been heard and not yet been read, and gets one more timeout. True if it
+    /// was so long that peers get one too.
+    fn advance(&mut self, now: Timestamp) -> bool {
         let before = self.now;
         self.now = before.max(now);
         let Some(deadline) = self.poll_timeout() else {
-            return;
+            return false;
         };
         let late = self.now.since(deadline).min(self.now.since(before));
-        if late > self.config.timers.max_time_no_response / 2 {
-            self.on_stall();
-        }
+        let is_late_for_peers = late > self.config.timers.max_time_no_response / 2;
         let patience = self.config.timers.keep_alive_timeout;
         if late <= patience / 2 {
-            return;
+            return is_late_for_peers;
         }
         let seconds = u32::try_from(late.as_secs()).unwrap_or(u32::MAX);
         self.slept = self.slept.saturating_add(seconds.saturating_add(1));
@@ -475,6 +480,7 @@ impl Registrar {
             self.emit(Event::Stalled { late });
             self.doubt_all_pool_elements();
         }
+        is_late_for_peers
     }
 
     fn send(&mut self, to: AssociationId, message: impl Into<Message>) {

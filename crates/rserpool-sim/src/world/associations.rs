@@ -370,6 +370,10 @@ impl World {
                 self.tell(node, News::Lost { end });
                 self.check_lost_at_once(end);
             }
+            // Nobody reads from an association that it has closed meanwhile.
+            Occurrence::Arrival { end, octets } if self.checker.is_told_gone(end) => {
+                self.octets.release(octets);
+            }
             Occurrence::Arrival { end, octets } => self.deliver(end, octets),
             Occurrence::Datagram { to, datagram } => self.deliver_datagram(to, datagram),
             Occurrence::Timer { node } => self.on_timer(node),
