@@ -7,7 +7,7 @@ mod peers;
 mod support;
 
 use peers::*;
-use rserpool_core::registrar::{CloseReason, Config, Event, Input, Limit, Output};
+use rserpool_core::registrar::{CloseReason, Config, Event, Input, Limit, Output, PeerStatus};
 use rserpool_core::{ENRP_PORT, Machine, PeerAddress, Registrar, RegistrarAddress, Transport};
 use rserpool_wire::enrp::{Error, ListResponse, Message, Presence};
 use rserpool_wire::parameter::{
@@ -178,6 +178,28 @@ fn two_registrars_with_one_identifier_are_noticed_and_the_first_one_stays() {
     assert_eq!(snapshot.counters.identifier_conflicts, 2);
     assert_eq!(snapshot.peers[0].association, Some(association(of_peer(B))));
     assert_eq!(snapshot.associations, 1);
+}
+
+#[test]
+fn nobody_at_another_host_speaks_for_a_peer_that_is_only_suspected() {
+    let mut registrar = registrar_with_peers(&[], &[B]);
+    lose(&mut registrar, 1, of_peer(B));
+    assert_eq!(registrar.snapshot().peers[0].status, PeerStatus::Suspected);
+    let claim = Message::from(presence(B, PeChecksum(0xffff))).encode();
+    associate(&mut registrar, 2, 77, remote(99, ENRP_PORT));
+    drain(&mut registrar);
+    let outputs = octets(&mut registrar, 3, 77, &claim);
+    assert!(outputs.contains(&Output::Close {
+        association: association(77),
+        reason: CloseReason::IdentifierConflict,
+    }));
+    assert_eq!(registrar.snapshot().peers[0].association, None);
+    // From its own host it is welcome, whatever port a NAT gives it.
+    associate(&mut registrar, 4, 78, remote(202, ENRP_PORT + 1));
+    octets(&mut registrar, 5, 78, &claim);
+    let snapshot = registrar.snapshot();
+    assert_eq!(snapshot.peers[0].status, PeerStatus::Active);
+    assert_eq!(snapshot.peers[0].association, Some(association(78)));
 }
 
 #[test]

@@ -198,3 +198,22 @@ fn seed_9577_what_a_mentor_told_was_out_of_date_when_the_home_was_met() {
 fn seed_7_a_rejected_resynchronization_was_not_repeated_as_the_checksums_were_equal() {
     assert_holds(7, &Scenario::random(7));
 }
+
+/// The simulator's own mistake: what arrived while a registrar stood still counted as received over
+/// an association that the registrar closed when it went on.
+#[test]
+fn seed_352_nobody_reads_from_an_association_that_it_has_closed() {
+    assert_holds(352, &Scenario::random(352));
+}
+
+/// It asked its peers before it had taken the news that had woken it.
+#[test]
+fn seed_2923_a_registrar_that_had_stood_still_asked_a_peer_over_a_lost_association() {
+    assert_holds(2923, &Scenario::random(2923));
+}
+
+/// While a peer was suspected, a stranger said that it was that peer, and was believed from then on.
+#[test]
+fn seed_9483_a_stranger_took_the_identifier_of_a_suspected_registrar_and_removed_its_elements() {
+    assert_holds(9483, &Scenario::random(9483));
+}

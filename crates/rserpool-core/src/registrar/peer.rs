@@ -13,6 +13,7 @@ use rserpool_wire::RegistrarId;
 use rserpool_wire::enrp;
 use rserpool_wire::parameter::PeChecksum;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// The peer list, and how peers are connected.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,8 @@ pub(super) struct Peer {
     pub(super) contact: Option<ContactId>,
     /// The association over which it is spoken to.
     pub(super) association: Option<AssociationId>,
+    /// From where it spoke over its latest association.
+    pub(super) heard_at: Vec<IpAddr>,
     pub(super) status: Status,
     /// "peer_last_heard"; since when it is expected, if it has never been heard.
     pub(super) last_heard: Timestamp,
@@ -79,6 +82,7 @@ impl Peer {
             address: None,
             contact: None,
             association: None,
+            heard_at: Vec::new(),
             status,
             last_heard: now,
             timer: TimerId::default(),
@@ -97,7 +101,7 @@ impl Peer {
         }
     }
 
-    fn was_heard(&self) -> bool {
+    pub(super) fn was_heard(&self) -> bool {
         match self.status {
             Status::Unheard => false,
             Status::Suspected { was_heard, .. } => was_heard,

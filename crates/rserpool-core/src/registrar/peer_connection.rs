@@ -11,6 +11,7 @@ use super::peer::{Peer, Peers, Status};
 use super::{CloseReason, Registrar, Remote, Timer, TimerId};
 use crate::{AssociationId, PeerAddress, RegistrarAddress};
 use rserpool_wire::RegistrarId;
+use std::net::IpAddr;
 
 /// An association over which ENRP is spoken, or will be.
 #[derive(Clone, Debug, Default)]
@@ -110,6 +111,10 @@ impl Registrar {
         if let Some(contact) = contact {
             self.on_contact_identified(contact, sender);
         }
+        if let Some(peer) = self.peers.by_id.get_mut(&sender) {
+            let addresses = remote.addresses.iter();
+            peer.heard_at = addresses.map(IpAddr::to_canonical).collect();
+        }
         self.replace_registrar_at(sender, contact, &remote);
         self.choose_association(from, sender, contact);
         true
@@ -123,17 +128,31 @@ impl Registrar {
         contact.is_some_and(|contact| self.is_static(contact))
     }
 
-    /// Whether an identifier is this registrar's own, or that of an active peer which is somewhere
-    /// else (RFC 5353 §3.2.1: "very remote", but not impossible).
+    /// Whether an identifier is this registrar's own, or that of a peer which is somewhere else
+    /// (RFC 5353 §3.2.1: "very remote", but not impossible). Until a peer has been silent for so long
+    /// that it counts as gone, nobody at another host speaks for it.
     fn is_conflict(&self, from: AssociationId, sender: RegistrarId, remote: &PeerAddress) -> bool {
         if sender == self.config.id {
             return true;
         }
-        let known = self.peers.by_id.get(&sender);
-        let active = known.filter(|peer| peer.status == Status::Active);
-        active
-            .and_then(|peer| peer.association)
-            .filter(|current| *current != from)
+        let Some(known) = self
+            .peers
+            .by_id
+            .get(&sender)
+            .filter(|peer| peer.was_heard())
+        else {
+            return false;
+        };
+        let timers = &self.config.timers;
+        let patience = timers.max_time_last_heard + timers.max_time_no_response;
+        let is_recent = self.now.since(known.last_heard) < patience;
+        let is_known_host = |address: &IpAddr| known.heard_at.contains(&address.to_canonical());
+        if is_recent && !remote.addresses.iter().any(is_known_host) {
+            return true;
+        }
+        known
+            .association
+            .filter(|current| known.status == Status::Active && *current != from)
             .and_then(|current| self.associations.get(&current))
             .is_some_and(|current| !is_same_remote(&current.peer, remote))
     }
