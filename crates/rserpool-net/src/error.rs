@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub enum Operation {
     /// Binding the UDP socket that carries SCTP (RFC 6951).
     BindUdp,
+    /// Opening raw IP sockets for SCTP that is not encapsulated.
+    OpenRawIp,
     /// Listening for TCP: pool users, or lifelines.
     ListenTcp,
     /// Opening a TCP connection to a registrar.
@@ -89,7 +91,7 @@ impl NetError {
     }
 
     fn advice(&self) -> &'static str {
-        use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+        use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied, Unsupported};
         match (self.operation, self.source.kind()) {
             (Operation::BindUdp, AddrInUse) => {
                 "another registrar on this host? choose another port with --udp-port, \
@@ -107,6 +109,17 @@ impl NetError {
             (Operation::BindUdp | Operation::ListenTcp, _) => {
                 "check that the address belongs to this host"
             }
+            (Operation::OpenRawIp, PermissionDenied) => {
+                "raw IP takes root or CAP_NET_RAW; SCTP over UDP takes neither"
+            }
+            (Operation::OpenRawIp, AddrInUse) => {
+                "another process on this host has this SCTP port over raw IP: choose another"
+            }
+            (Operation::OpenRawIp, Unsupported) => {
+                "where the kernel has SCTP it would abort what user space begins: use the \
+                 kernel's SCTP, or UDP; and systems other than Linux have UDP alone"
+            }
+            (Operation::OpenRawIp, _) => "check that the address belongs to this host",
             (Operation::ConnectTcp, _) => "is a registrar running there, listening for TCP?",
             (Operation::UseEnrpPort, _) => {
                 "ASAP has this SCTP port: choose another for one of them"
@@ -158,6 +171,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::BindUdp => "bind UDP",
+            Self::OpenRawIp => "open raw IP sockets for SCTP",
             Self::ListenTcp => "listen for TCP at",
             Self::ConnectTcp => "connect by TCP to",
             Self::UseEnrpPort => "speak ENRP at the SCTP port that was chosen",

@@ -1,4 +1,4 @@
-//! ICMP errors of a UDP socket: which destination is unreachable, and the datagram that found it.
+//! ICMP errors of a socket: which destination is unreachable, and the datagram that found it.
 //!
 //! On Linux the kernel keeps them in the socket's error queue. Elsewhere there is no such queue for
 //! an unconnected socket: there, a process that died is noticed by SCTP's silence alone
@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-/// A datagram that the peer's host refused: nothing listens at that UDP port.
+/// A datagram that the peer's host refused: nothing listens at that UDP port, or for SCTP.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Unreachable {
     /// Where it was sent.
@@ -16,7 +16,7 @@ pub(crate) struct Unreachable {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{enable, read};
+pub(crate) use linux::{enable, read, socket_address};
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::{enable, read};
@@ -58,9 +58,7 @@ mod linux {
         let received =
             recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
         let to = received.address.as_ref().and_then(socket_address);
-        let refused = received
-            .cmsgs()?
-            .any(|message| is_port_unreachable(&message));
+        let refused = received.cmsgs()?.any(|message| is_refusal(&message));
         let len = received.bytes;
         Ok(to.filter(|_| refused).map(|to| Unreachable {
             to,
@@ -68,19 +66,22 @@ mod linux {
         }))
     }
 
-    fn is_port_unreachable(message: &ControlMessageOwned) -> bool {
-        // RFC 792: type 3 code 3. RFC 4443 §3.1: type 1 code 4. Others (no route, a filter, too
-        // big) may pass by themselves and do not prove that the process is gone.
+    fn is_refusal(message: &ControlMessageOwned) -> bool {
+        // RFC 792: type 3, code 3 (port) and 2 (protocol). RFC 4443 §3.1: type 1 code 4 (port),
+        // §3.4: type 4 code 1 (next header). Others (no route, a filter, too big) may pass by
+        // themselves and do not prove that the process is gone.
         if let ControlMessageOwned::Ipv4RecvErr(error, _) = message {
-            error.ee_origin == libc::SO_EE_ORIGIN_ICMP && (error.ee_type, error.ee_code) == (3, 3)
+            let kind = (error.ee_type, error.ee_code);
+            error.ee_origin == libc::SO_EE_ORIGIN_ICMP && matches!(kind, (3, 2 | 3))
         } else if let ControlMessageOwned::Ipv6RecvErr(error, _) = message {
-            error.ee_origin == libc::SO_EE_ORIGIN_ICMP6 && (error.ee_type, error.ee_code) == (1, 4)
+            let kind = (error.ee_type, error.ee_code);
+            error.ee_origin == libc::SO_EE_ORIGIN_ICMP6 && matches!(kind, (1, 4) | (4, 1))
         } else {
             false
         }
     }
 
-    fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+    pub(crate) fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
         let v4 = address
             .as_sockaddr_in()
             .map(|v4| SocketAddrV4::from(*v4).into());

@@ -42,6 +42,21 @@ pub(crate) fn reachable_addresses() -> Vec<IpAddr> {
         .collect()
 }
 
+/// What an SCTP endpoint tells its peers of its addresses, so that they have more than one way to
+/// it (RFC 9260 §5.1.2): those that it is bound to, else those of this host that others can reach.
+/// None where there is but one, which a peer sees by itself.
+pub(crate) fn multihomed_addresses(bound: &[IpAddr]) -> Vec<IpAddr> {
+    let addresses = match bound {
+        [] => prefer(&reachable_addresses(), |at| !at.is_loopback()),
+        bound => bound.to_vec(),
+    };
+    if addresses.len() > 1 {
+        addresses
+    } else {
+        Vec::new()
+    }
+}
+
 /// Every address of this host, those included by which only it can be reached.
 pub(crate) fn own_addresses() -> BTreeSet<IpAddr> {
     let interfaces = interfaces().unwrap_or_default();

@@ -11,6 +11,7 @@
 //! | `registrar`, `pool_element`, `pool_user` | the three machines in it |
 //! | `network` | all transports behind one face |
 //! | `sctp_over_udp`, `udp`, `error_queue` | user-space SCTP, its sockets, and ICMP |
+//! | `raw_ip`, `packet_info` | SCTP without UDP; from and to which of our addresses |
 //! | `tcp`, `framing` | ASAP over TCP |
 //! | `lifeline` | the hint that a process has died |
 //! | `multicast`, `interfaces` | announces, of ASAP and of ENRP |
@@ -33,9 +34,11 @@ mod multicast;
 mod network;
 mod node;
 mod open_files;
+mod packet_info;
 mod pool_element;
 mod pool_user;
 mod random;
+mod raw_ip;
 mod registrar;
 mod registrar_associations;
 #[cfg(test)]

@@ -383,13 +383,13 @@ fn a_thousand_pool_elements_are_connected_at_once() {
                 // Each in turn, so that their answers come in a burst.
                 poll_fn(|context| Poll::Ready(sockets.poll_ready(context).is_ready())).await;
                 sockets.receive(|arrival| {
-                    if let Datagram::Datagram { from, octets } = arrival {
+                    if let Datagram::Datagram { from, octets, .. } = arrival {
                         endpoint.handle_datagram(now, from, None, octets);
                     }
                 });
                 endpoint.handle_timeout(now);
                 while let Some(transmit) = endpoint.poll_transmit() {
-                    sockets.send(transmit.to, transmit.payload);
+                    sockets.send(None, transmit.to, transmit.payload);
                 }
                 while let Some(event) = endpoint.poll_event() {
                     accepted += usize::from(matches!(event, Event::Up { accepted: true, .. }));

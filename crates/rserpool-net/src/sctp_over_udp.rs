@@ -1,11 +1,16 @@
-//! User-space SCTP over UDP (RFC 6951): the endpoint of `rserpool-sctp` on real sockets, and ICMP.
+//! User-space SCTP over UDP (RFC 6951), and over IP itself where that is allowed: the endpoint of
+//! `rserpool-sctp` on real sockets, and ICMP.
 //!
 //! Every decision about associations is the endpoint's; this carries octets and time to it.
 
-use crate::udp::{Arrival, UdpSockets, UdpStatistics};
+use crate::error::NetError;
+use crate::error_queue::Unreachable;
+use crate::raw_ip::RawSockets;
+use crate::udp::{Arrival, UDP_ENCAPSULATION_PORT, UdpSockets, UdpStatistics};
 use rserpool_core::AssociationId;
 use rserpool_sctp::{
     Config, ConnectError, Endpoint, Event, Outgoing, Remote, SendError, Statistics, Timestamp,
+    Transmit,
 };
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -82,6 +87,44 @@ impl SctpOverUdp {
             sockets,
             retry_at: None,
         });
+    }
+
+    /// Opens raw IP sockets for the SCTP ports of the endpoints that others know: then peers are
+    /// reached, and reach us, without encapsulation too.
+    ///
+    /// # Errors
+    /// See [`RawSockets::open`]; all is as before.
+    pub(crate) fn open_raw_ip(&mut self, addresses: &[IpAddr]) -> Result<(), NetError> {
+        self.ports[0].open_raw_ip(addresses)
+    }
+
+    /// Whether peers are reached without encapsulation.
+    pub(crate) fn has_raw_ip(&self) -> bool {
+        self.ports[0].sockets.has_raw()
+    }
+
+    /// Our addresses, for associations that begin from now on; empty: whichever a peer sees.
+    pub(crate) fn set_local_addresses(&mut self, addresses: &[IpAddr]) {
+        for port in &mut self.ports {
+            for endpoint in std::iter::once(&mut port.endpoint).chain(&mut port.enrp) {
+                endpoint.set_local_addresses(addresses.to_vec());
+            }
+        }
+    }
+
+    /// Where to look for a peer. Of one that names no encapsulation port it is not known whether
+    /// it has the registered one or none: both are tried at once.
+    pub(crate) fn candidates(
+        &self,
+        addresses: &[IpAddr],
+        udp_port: Option<u16>,
+    ) -> Vec<SocketAddr> {
+        let udp = udp_port.unwrap_or(UDP_ENCAPSULATION_PORT);
+        let raw = (udp_port.is_none() && self.has_raw_ip()).then_some(0);
+        let ports = || std::iter::once(udp).chain(raw);
+        let at = |&ip| ports().map(move |port| SocketAddr::new(ip, port));
+        let candidates = addresses.iter().flat_map(at);
+        candidates.take(rserpool_sctp::CANDIDATES_MAX).collect()
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -177,7 +220,8 @@ impl SctpOverUdp {
             port.sockets.flush();
             for endpoint in std::iter::once(&mut port.endpoint).chain(&mut port.enrp) {
                 while let Some(transmit) = endpoint.poll_transmit() {
-                    port.sockets.send(transmit.to, transmit.payload);
+                    let Transmit { from, to, payload } = transmit;
+                    port.sockets.send(from, to, payload);
                 }
             }
             port.retry_at = port.sockets.has_backlog().then(|| now + BACKLOG_RETRY);
@@ -346,6 +390,15 @@ impl SctpOverUdp {
 }
 
 impl Port {
+    fn open_raw_ip(&mut self, addresses: &[IpAddr]) -> Result<(), NetError> {
+        let endpoints = std::iter::once(&self.endpoint).chain(&self.enrp);
+        let sctp_ports: Vec<_> = endpoints
+            .map(|endpoint| endpoint.config().sctp_port)
+            .collect();
+        let raw = RawSockets::open(addresses, &sctp_ports)?;
+        self.sockets.add_raw(raw)
+    }
+
     fn receive(&mut self, now: Timestamp, unreachable: &mut impl FnMut(SocketAddr)) {
         let Self {
             endpoint,
@@ -354,14 +407,22 @@ impl Port {
             ..
         } = self;
         sockets.receive(|arrival| match arrival {
-            Arrival::Datagram { from, octets } => {
-                let to = sctp_port(octets, DESTINATION_PORT_AT);
-                whose(endpoint, enrp, to).handle_datagram(now, from, None, octets);
+            Arrival::Datagram { from, to, octets } => {
+                let port = sctp_port(octets, DESTINATION_PORT_AT);
+                if let Some(endpoint) = whose(endpoint, enrp, port, is_encapsulated(from)) {
+                    endpoint.handle_datagram(now, from, to, octets);
+                }
             }
             Arrival::Unreachable(found) => {
-                unreachable(found.to);
-                let from = sctp_port(&found.original, SOURCE_PORT_AT);
-                whose(endpoint, enrp, from).handle_unreachable(now, found.to, &found.original);
+                let Unreachable { to, original } = found;
+                // Who is tried without encapsulation too may well not have it.
+                if is_encapsulated(to) {
+                    unreachable(to);
+                }
+                let port = sctp_port(&original, SOURCE_PORT_AT);
+                if let Some(endpoint) = whose(endpoint, enrp, port, is_encapsulated(to)) {
+                    endpoint.handle_unreachable(now, to, &original);
+                }
             }
         });
         for endpoint in std::iter::once(endpoint).chain(enrp) {
@@ -372,16 +433,23 @@ impl Port {
     }
 }
 
-/// The endpoint that has this SCTP port; what is for none is refused by the first.
+/// The endpoint that has this SCTP port. What is for none comes to us alone over UDP, and the
+/// first endpoint refuses it; over IP it may be another process's, or its answer.
 fn whose<'a>(
     first: &'a mut Endpoint,
     enrp: &'a mut Option<Endpoint>,
     sctp_port: Option<u16>,
-) -> &'a mut Endpoint {
+    is_encapsulated: bool,
+) -> Option<&'a mut Endpoint> {
     match enrp {
-        Some(enrp) if sctp_port == Some(enrp.config().sctp_port) => enrp,
-        Some(_) | None => first,
+        Some(enrp) if sctp_port == Some(enrp.config().sctp_port) => Some(enrp),
+        Some(_) | None if is_encapsulated => Some(first),
+        Some(_) | None => Some(first).filter(|first| sctp_port == Some(first.config().sctp_port)),
     }
+}
+
+fn is_encapsulated(remote: SocketAddr) -> bool {
+    remote.port() != 0
 }
 
 /// RFC 9260 §3.1.

@@ -1,9 +1,13 @@
-//! The UDP sockets under user-space SCTP (RFC 6951): one port, one socket per local address.
+//! The sockets under user-space SCTP: one UDP port (RFC 6951), one socket per local address, and
+//! raw IP sockets beside them. Without encapsulation the UDP port of an address is 0.
 //!
 //! Knows nothing of SCTP: datagrams in, datagrams out, and the errors that ICMP brought.
 
 use crate::error::{NetError, Operation};
 use crate::error_queue::{self, Unreachable};
+use crate::local_address::local_address_toward;
+use crate::packet_info::{self, Received};
+use crate::raw_ip::{self, Held, RawSockets};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -62,7 +66,12 @@ impl Port {
 
 /// What a socket brought.
 pub(crate) enum Arrival<'a> {
-    Datagram { from: SocketAddr, octets: &'a [u8] },
+    Datagram {
+        from: SocketAddr,
+        /// Our address, where it is known.
+        to: Option<IpAddr>,
+        octets: &'a [u8],
+    },
     Unreachable(Unreachable),
 }
 
@@ -77,21 +86,34 @@ pub struct UdpStatistics {
     pub send_errors: u64,
     /// Datagrams dropped because the backlog was full.
     pub backlog_dropped: u64,
-    /// ICMP port unreachable received.
+    /// ICMP port or protocol unreachable received.
     pub unreachable: u64,
 }
 
 pub(crate) struct UdpSockets {
     sockets: Vec<Bound>,
     port: u16,
-    backlog: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// The SCTP ports that raw IP sockets are for.
+    held: Vec<Held>,
+    backlog: VecDeque<Waiting>,
     buffer: Vec<u8>,
     statistics: UdpStatistics,
 }
 
+/// A datagram that the sockets did not take yet.
+struct Waiting {
+    from: Option<IpAddr>,
+    to: SocketAddr,
+    payload: Vec<u8>,
+}
+
 struct Bound {
+    /// Of the system a raw socket has the same calls.
     socket: Rc<UdpSocket>,
+    /// Unspecified where it is bound to all; port 0 where it is raw.
     local: SocketAddr,
+    /// The system says beside each datagram which address it was for.
+    has_packet_info: bool,
     ready: Readiness,
     is_ready: bool,
 }
@@ -116,6 +138,7 @@ impl UdpSockets {
         let sockets = Self {
             sockets,
             port,
+            held: Vec::new(),
             backlog: VecDeque::new(),
             buffer: vec![0; DATAGRAM_OCTETS_MAX],
             statistics: UdpStatistics::default(),
@@ -123,13 +146,35 @@ impl UdpSockets {
         Ok((sockets, missing))
     }
 
+    /// Adds raw IP sockets, for what is not encapsulated.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub(crate) fn add_raw(&mut self, raw: RawSockets) -> Result<(), NetError> {
+        for (socket, address) in raw.sockets {
+            let local = SocketAddr::new(address, 0);
+            let bound = Bound::new(socket, local, local.is_ipv6());
+            let failed = |error| NetError::new(Operation::OpenRawIp, None, error);
+            self.sockets.push(bound.map_err(failed)?);
+        }
+        self.held.extend(raw.held);
+        Ok(())
+    }
+
+    /// Whether something can be sent that is not encapsulated.
+    pub(crate) fn has_raw(&self) -> bool {
+        self.sockets.iter().any(Bound::is_raw)
+    }
+
+    /// The UDP port.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// The addresses of the sockets; unspecified where they are bound to all.
+    /// The addresses of the UDP sockets; unspecified where they are bound to all.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        self.sockets.iter().map(|bound| bound.local.ip())
+        let udp = self.sockets.iter().filter(|bound| !bound.is_raw());
+        udp.map(|bound| bound.local.ip())
     }
 
     pub(crate) fn statistics(&self) -> UdpStatistics {
@@ -164,13 +209,13 @@ impl UdpSockets {
                 }
             }
             for _ in 0..RECEIVE_BATCH {
-                match bound.socket.try_recv_from(&mut self.buffer) {
-                    Ok((len, from)) => {
+                match bound.receive(&mut self.buffer) {
+                    Ok(Received { len, from, to }) => {
                         self.statistics.datagrams_received += 1;
-                        arrived(Arrival::Datagram {
-                            from,
-                            octets: &self.buffer[..len],
-                        });
+                        let octets = &self.buffer[..len];
+                        if let Some(arrival) = bound.arrival(from, to, octets) {
+                            arrived(arrival);
+                        }
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         bound.is_ready = false;
@@ -183,11 +228,12 @@ impl UdpSockets {
         }
     }
 
-    /// Sends a datagram, or keeps it for [`Self::flush`] while the socket is full.
-    pub(crate) fn send(&mut self, to: SocketAddr, payload: Vec<u8>) {
-        if !self.backlog.is_empty() || !self.try_send(to, &payload) {
+    /// Sends a datagram, or keeps it for [`Self::flush`] while the socket is full. `from`: our
+    /// address; `None`: as the routing table has it.
+    pub(crate) fn send(&mut self, from: Option<IpAddr>, to: SocketAddr, payload: Vec<u8>) {
+        if !self.backlog.is_empty() || !self.try_send(from, to, &payload) {
             if self.backlog.len() < SEND_BACKLOG_DATAGRAMS_MAX {
-                self.backlog.push_back((to, payload));
+                self.backlog.push_back(Waiting { from, to, payload });
             } else {
                 self.statistics.backlog_dropped += 1;
             }
@@ -196,9 +242,9 @@ impl UdpSockets {
 
     /// Sends of the backlog what the sockets take.
     pub(crate) fn flush(&mut self) {
-        while let Some((to, payload)) = self.backlog.pop_front() {
-            if !self.try_send(to, &payload) {
-                self.backlog.push_front((to, payload));
+        while let Some(waiting) = self.backlog.pop_front() {
+            if !self.try_send(waiting.from, waiting.to, &waiting.payload) {
+                self.backlog.push_front(waiting);
                 return;
             }
         }
@@ -210,48 +256,112 @@ impl UdpSockets {
     }
 
     /// False: the socket is full.
-    fn try_send(&mut self, to: SocketAddr, payload: &[u8]) -> bool {
-        let Some(bound) = self.socket_toward(to) else {
+    fn try_send(&mut self, from: Option<IpAddr>, to: SocketAddr, payload: &[u8]) -> bool {
+        let Some(bound) = self.socket_toward(from, to) else {
             self.statistics.send_errors += 1;
             return true;
         };
-        // Past tokio's own readiness: that starts as "not writable", and the first INIT would wait
-        // for a retransmission.
-        let socket = SockRef::from(&*bound.socket);
-        let address = SockAddr::from(to);
-        let mut sent = socket.send_to(payload, &address);
+        let mut sent = bound.send(from, to, payload);
         if sent
             .as_ref()
             .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
         {
             // ICMP's answer to an earlier datagram, perhaps to another peer: told once, then gone.
-            sent = socket.send_to(payload, &address);
+            sent = bound.send(from, to, payload);
         }
         match sent {
-            Ok(_) => self.statistics.datagrams_sent += 1,
+            Ok(()) => self.statistics.datagrams_sent += 1,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
             Err(_) => self.statistics.send_errors += 1,
         }
         true
     }
 
-    /// The socket of this family; of several, one that is loopback just when the peer is.
-    fn socket_toward(&self, to: SocketAddr) -> Option<&Bound> {
-        let family = || {
-            self.sockets
-                .iter()
-                .filter(|bound| bound.local.is_ipv4() == to.is_ipv4())
+    /// The socket of this family, encapsulated or not as the peer is, that has the address `from`
+    /// or that of the route. Failing that, of several one that is loopback just when the peer is.
+    fn socket_toward(&self, from: Option<IpAddr>, to: SocketAddr) -> Option<&Bound> {
+        let suiting = || {
+            let suits = |bound: &&Bound| {
+                bound.local.is_ipv4() == to.is_ipv4() && bound.is_raw() == (to.port() == 0)
+            };
+            self.sockets.iter().filter(suits)
         };
+        let mut all = suiting();
+        let first = all.next()?;
+        if all.next().is_none() {
+            return Some(first);
+        }
+        let from = from.or_else(|| local_address_toward(to).ok());
+        let at_from = suiting().find(|bound| Some(bound.local.ip()) == from);
         let is_loopback = to.ip().is_loopback();
-        let same_scope = family().find(|bound| bound.local.ip().is_loopback() == is_loopback);
-        same_scope.or_else(|| family().next())
+        let same_scope = || suiting().find(|bound| bound.local.ip().is_loopback() == is_loopback);
+        at_from.or_else(same_scope).or(Some(first))
     }
 }
 
 impl Bound {
+    fn new(socket: Socket, local: SocketAddr, has_packet_info: bool) -> io::Result<Self> {
+        // Smaller buffers work too, with more retransmissions under a burst.
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_OCTETS);
+        let _ = socket.set_send_buffer_size(SOCKET_BUFFER_OCTETS);
+        socket.set_nonblocking(true)?;
+        let socket = Rc::new(UdpSocket::from_std(socket.into())?);
+        Ok(Self {
+            ready: readiness(&socket),
+            is_ready: false,
+            socket,
+            local,
+            has_packet_info,
+        })
+    }
+
+    fn is_raw(&self) -> bool {
+        self.local.port() == 0
+    }
+
     fn read_error(&self) -> io::Result<Option<Unreachable>> {
         self.socket
             .try_io(Interest::ERROR, || error_queue::read(&*self.socket))
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        if self.has_packet_info {
+            let receive = || packet_info::receive(&*self.socket, buffer);
+            return self.socket.try_io(Interest::READABLE, receive);
+        }
+        let (len, from) = self.socket.try_recv_from(buffer)?;
+        let to = Some(self.local.ip()).filter(|ip| !ip.is_unspecified());
+        Ok(Received { len, from, to })
+    }
+
+    /// `None`: the system gave something that is no packet.
+    fn arrival<'a>(
+        &self,
+        mut from: SocketAddr,
+        mut to: Option<IpAddr>,
+        mut octets: &'a [u8],
+    ) -> Option<Arrival<'a>> {
+        if self.is_raw() {
+            from.set_port(0);
+            if self.local.is_ipv4() {
+                let (destination, packet) = raw_ip::split_ipv4(octets)?;
+                (to, octets) = (Some(destination), packet);
+            }
+        }
+        Some(Arrival::Datagram { from, to, octets })
+    }
+
+    fn send(&self, from: Option<IpAddr>, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
+        // Past tokio's own readiness: that starts as "not writable", and the first INIT would wait
+        // for a retransmission.
+        if let Some(from) = from
+            && self.local.ip().is_unspecified()
+            && packet_info::IS_KNOWN
+        {
+            return packet_info::send(&*self.socket, from, to, payload);
+        }
+        let socket = SockRef::from(&*self.socket);
+        socket.send_to(payload, &SockAddr::from(to)).map(|_| ())
     }
 }
 
@@ -309,20 +419,12 @@ fn bind_one(at: SocketAddr) -> io::Result<Bound> {
     if at.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // Smaller buffers work too, with more retransmissions under a burst.
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_OCTETS);
-    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_OCTETS);
     error_queue::enable(&socket, at.is_ipv6())?;
-    socket.set_nonblocking(true)?;
+    let has_packet_info = at.ip().is_unspecified() && packet_info::enable(&socket, at.is_ipv6())?;
     socket.bind(&at.into())?;
-    let socket = Rc::new(UdpSocket::from_std(socket.into())?);
-    let local = socket.local_addr()?;
-    Ok(Bound {
-        ready: readiness(&socket),
-        is_ready: false,
-        socket,
-        local,
-    })
+    let mut local = at;
+    local.set_port(socket.local_addr()?.as_socket().map_or(0, |at| at.port()));
+    Bound::new(socket, local, has_packet_info)
 }
 
 #[cfg(test)]
@@ -357,11 +459,24 @@ mod tests {
         found.unwrap()
     }
 
+    async fn next_addresses(sockets: &mut UdpSockets) -> (SocketAddr, Option<IpAddr>) {
+        let mut found = None;
+        while found.is_none() {
+            std::future::poll_fn(|context| sockets.poll_ready(context)).await;
+            sockets.receive(|arrival| {
+                if let Arrival::Datagram { from, to, .. } = arrival {
+                    found = Some((from, to));
+                }
+            });
+        }
+        found.unwrap()
+    }
+
     #[tokio::test]
     async fn the_first_datagram_is_sent_at_once() {
         let (mut a, _) = sockets();
         let (mut b, to) = sockets();
-        a.send(to, b"first".to_vec());
+        a.send(None, to, b"first".to_vec());
         assert!(a.backlog.is_empty());
         assert_eq!(next(&mut b).await.unwrap(), b"first");
     }
@@ -372,7 +487,7 @@ mod tests {
         let (mut a, at_a) = sockets();
         let (b, to) = sockets();
         drop(b);
-        a.send(to, b"anybody there?".to_vec());
+        a.send(None, to, b"anybody there?".to_vec());
         let found = next(&mut a).await.unwrap_err();
         assert_eq!(
             found,
@@ -383,10 +498,40 @@ mod tests {
         );
         // The socket is as good as before, both ways.
         let (mut c, at_c) = sockets();
-        a.send(at_c, b"on".to_vec());
+        a.send(None, at_c, b"on".to_vec());
         assert_eq!(next(&mut c).await.unwrap(), b"on");
-        c.send(at_a, b"and on".to_vec());
+        c.send(None, at_a, b"and on".to_vec());
         assert_eq!(next(&mut a).await.unwrap(), b"and on");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_answer_comes_from_the_address_that_was_asked() {
+        let wildcard = [Ipv4Addr::UNSPECIFIED.into()];
+        let mut b = UdpSockets::bind(&wildcard, Port::Any).unwrap().0;
+        let (mut a, at_a) = sockets();
+        let asked = SocketAddr::from(([127, 0, 0, 2], b.port()));
+        a.send(None, asked, b"who?".to_vec());
+        let (from, to) = next_addresses(&mut b).await;
+        assert_eq!((from, to), (at_a, Some(asked.ip())));
+        b.send(to, from, b"me".to_vec());
+        assert_eq!(next_addresses(&mut a).await, (asked, Some(at_a.ip())));
+    }
+
+    #[tokio::test]
+    async fn of_several_sockets_the_one_with_the_address_sends() {
+        let addresses = [[127, 0, 0, 1].into(), [127, 0, 0, 2].into()];
+        let Ok((mut a, _)) = UdpSockets::bind(&addresses, Port::Any) else {
+            eprintln!("skipped: this system has one loopback address");
+            return;
+        };
+        let (mut b, at_b) = sockets();
+        for from in addresses {
+            a.send(Some(from), at_b, b"me".to_vec());
+            assert_eq!(next_addresses(&mut b).await.0.ip(), from);
+        }
+        a.send(None, at_b, b"me".to_vec());
+        assert_eq!(next_addresses(&mut b).await.0.ip(), addresses[0]);
     }
 
     #[tokio::test]

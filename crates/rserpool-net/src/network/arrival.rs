@@ -56,7 +56,11 @@ impl Network {
                 accepted,
                 ..
             } => {
-                if !accepted && let Some(tag) = self.sctp.peer_tag(association) {
+                // Lifelines lead to the UDP port.
+                if !accepted
+                    && remote.port() != 0
+                    && let Some(tag) = self.sctp.peer_tag(association)
+                {
                     self.lifelines.open(association, remote, tag);
                 }
                 self.sctp_up(association, remote, sctp_port, accepted);
@@ -247,11 +251,12 @@ impl Network {
     }
 }
 
+/// Of one that came without encapsulation, no UDP port is known.
 fn sctp_peer(remote: SocketAddr, sctp_port: u16) -> PeerAddress {
     PeerAddress {
         transport: Transport::Sctp,
         addresses: vec![remote.ip()],
         port: sctp_port,
-        udp_port: Some(remote.port()).filter(|&port| port != UDP_ENCAPSULATION_PORT),
+        udp_port: Some(remote.port()).filter(|&port| port != UDP_ENCAPSULATION_PORT && port != 0),
     }
 }

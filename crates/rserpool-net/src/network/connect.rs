@@ -4,12 +4,12 @@ use super::{Network, sctp_time};
 use crate::error::NetError;
 use crate::event::NetworkEvent;
 use crate::interfaces::not_ours;
-use crate::random::random_seed;
+use crate::random::{random_sctp_port, random_seed};
 use crate::sctp_over_udp::NoAssociation;
-use crate::udp::{Port, UDP_ENCAPSULATION_PORT, UdpSockets};
+use crate::udp::{Port, UdpSockets};
 use rserpool_core::{AssociationId, PeerAddress, RegistrarAddress, Transport};
 use rserpool_sctp::{ConnectError, Remote};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 impl Network {
     /// Begins an association with a registrar; `Arrival::Up` or `Arrival::Down` follows.
@@ -20,11 +20,9 @@ impl Network {
                     .tcp
                     .connect(registrar.addresses.clone(), registrar.port);
             }
-            Transport::Sctp => self.connect_sctp(
-                &registrar.addresses,
-                registrar.udp_port.unwrap_or(UDP_ENCAPSULATION_PORT),
-                registrar.port,
-            ),
+            Transport::Sctp => {
+                self.connect_sctp(&registrar.addresses, registrar.udp_port, registrar.port)
+            }
         };
         begun.unwrap_or_else(|_| self.none_begun())
     }
@@ -33,7 +31,7 @@ impl Network {
     /// already, or that is being set up, is not begun again: `Arrival::Down` follows at once.
     pub(crate) fn connect_peer(&mut self, peer: &RegistrarAddress) -> AssociationId {
         let addresses = not_ours(&peer.addresses, &self.own_addresses);
-        let remote = remote(&addresses, peer.udp_port, peer.port);
+        let remote = self.remote(&addresses, peer.udp_port, peer.port);
         let now = sctp_time(self.now());
         match self.sctp.connect_from_enrp(now, remote) {
             Some(Ok(association)) if peer.transport == Transport::Sctp => association,
@@ -44,7 +42,7 @@ impl Network {
     /// Begins an association with a pool element, from the SCTP port of ASAP, at the address from
     /// which it registered. As [`Self::connect_peer`], not if there is one already.
     pub(crate) fn connect_pool_element(&mut self, element: &PeerAddress) -> AssociationId {
-        let remote = remote(&element.addresses, element.udp_port, element.port);
+        let remote = self.remote(&element.addresses, element.udp_port, element.port);
         let now = sctp_time(self.now());
         let begun = self.sctp.connect_from_first(now, remote);
         begun.unwrap_or_else(|_| self.none_begun())
@@ -58,14 +56,15 @@ impl Network {
         association
     }
 
-    /// Begins an association with whoever is at the first of `addresses` that answers.
+    /// Begins an association with whoever is at the first of `addresses` that answers. Without
+    /// `udp_port` it is not known whether they take SCTP over UDP.
     pub(crate) fn connect_sctp(
         &mut self,
         addresses: &[IpAddr],
-        udp_port: u16,
+        udp_port: Option<u16>,
         sctp_port: u16,
     ) -> Result<AssociationId, ConnectError> {
-        let remote = remote(addresses, Some(udp_port), sctp_port);
+        let remote = self.remote(addresses, udp_port, sctp_port);
         let now = sctp_time(self.now());
         match self.sctp.connect(now, &remote) {
             Ok(association) => return Ok(association),
@@ -89,18 +88,17 @@ impl Network {
     fn add_endpoint(&mut self) -> Result<(), NetError> {
         let (sockets, _) = UdpSockets::bind(&self.addresses, Port::Any)?;
         let config = rserpool_sctp::Config {
+            // Another peer, to a kernel's SCTP, which does not look at UDP ports.
+            sctp_port: random_sctp_port()?,
             listen: false,
             ..self.sctp.config().clone()
         };
         self.sctp.add(config, random_seed()?, sockets);
         Ok(())
     }
-}
 
-/// At most as many addresses as are tried at once.
-fn remote(addresses: &[IpAddr], udp_port: Option<u16>, sctp_port: u16) -> Remote {
-    let udp_port = udp_port.unwrap_or(UDP_ENCAPSULATION_PORT);
-    let udp = addresses.iter().map(|&ip| SocketAddr::new(ip, udp_port));
-    let udp = udp.take(rserpool_sctp::CANDIDATES_MAX).collect();
-    Remote { udp, sctp_port }
+    fn remote(&self, addresses: &[IpAddr], udp_port: Option<u16>, sctp_port: u16) -> Remote {
+        let udp = self.sctp.candidates(addresses, udp_port);
+        Remote { udp, sctp_port }
+    }
 }

@@ -11,7 +11,7 @@ pub(crate) use arrival::Arrival;
 use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
 use crate::inbox::Inbox;
-use crate::interfaces::{Interface, own_addresses};
+use crate::interfaces::{Interface, multihomed_addresses, own_addresses};
 use crate::lifeline::Lifelines;
 use crate::listen::{listen_for_users, listeners};
 use crate::local_address::local_address_toward;
@@ -125,11 +125,19 @@ impl Network {
             network.sctp.add_enrp(enrp, random_seed()?);
             network.own_addresses = own_addresses();
         }
+        // Who may not, or has the kernel for it, does without.
+        let _ = network.sctp.open_raw_ip(&network.addresses);
+        network.tell_local_addresses();
         network.hear(Channel::Asap, config.hear);
         network.start_announcing(Channel::Asap, config.announce);
         network.hear(Channel::Enrp, config.enrp_multicast.clone());
         network.start_announcing(Channel::Enrp, config.enrp_multicast);
         Ok(network)
+    }
+
+    fn tell_local_addresses(&mut self) {
+        let addresses = multihomed_addresses(&self.addresses);
+        self.sctp.set_local_addresses(&addresses);
     }
 
     fn hear(&mut self, channel: Channel, config: Option<Multicast>) {
@@ -198,6 +206,7 @@ impl Network {
         let sent = senders.filter_map(|(_, sender)| sender.refresh());
         let warnings = joined.chain(sent).map(NetworkEvent::Unavailable);
         self.events.extend(warnings);
+        self.tell_local_addresses();
         if !self.own_addresses.is_empty() {
             self.own_addresses = own_addresses();
         }

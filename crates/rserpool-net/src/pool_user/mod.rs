@@ -15,7 +15,7 @@ use crate::network::{Network, NetworkConfig};
 use crate::node::{DataReceiver, EventReceiver, Events, Node, NodeEvent};
 use crate::random::{random_sctp_port, random_u64};
 use crate::registrar_associations::{Ended, RegistrarAssociations};
-use crate::udp::{Port, UDP_ENCAPSULATION_PORT};
+use crate::udp::Port;
 use rserpool_core::pool_user::{
     Command, Config, Event, Input, Limits, Output, RequestId, ResolveFailure, Source,
 };
@@ -172,9 +172,7 @@ impl UserRole {
 
     fn open(&mut self, node: &mut Shared, open: Box<Open>) {
         let ports = open.pool_element.encapsulation_ports;
-        let udp_port = ports
-            .user
-            .map_or(UDP_ENCAPSULATION_PORT, std::num::NonZeroU16::get);
+        let udp_port = ports.user.map(std::num::NonZeroU16::get);
         let begun = match &open.pool_element.user_transport {
             UserTransport::Sctp(sctp) => {
                 let begun = node
