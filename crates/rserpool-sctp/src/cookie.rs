@@ -1,8 +1,8 @@
 //! The authenticated State Cookie (RFC 9260 §5.1.3, §5.1.5).
 //!
 //! dcsctp's own cookie is 48 octets without authentication: anybody could write one. The INIT
-//! ACK leaves with that cookie, the time it was made, and an HMAC-SHA256 over both, the ports
-//! and the peer's address. The COOKIE ECHO is checked and the additions are taken off again.
+//! ACK leaves with that cookie, the time it was made, the further addresses that the peer listed,
+//! and an HMAC-SHA256 over all that, the ports and the peer's address. The COOKIE ECHO is checked and the additions are taken off again.
 //!
 //! Knows no association: the cookie is all the state there is before COOKIE ECHO.
 
@@ -12,9 +12,10 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::addresses::{self, ADDRESS_PARAMETER_OCTETS_MAX, PEER_ADDRESSES_MAX};
 use crate::packet::{
-    CHUNK_HEADER_OCTETS, HEADER_OCTETS, Header, Packet, Writer, chunk_type, read_u16, read_u32,
-    type_length_value,
+    CHUNK_HEADER_OCTETS, HEADER_OCTETS, Header, INIT_FIXED_OCTETS, Packet, Writer, chunk_type,
+    parameters, read_u32, read_u64, type_length_value,
 };
 use crate::time::Timestamp;
 
@@ -28,9 +29,10 @@ const INNER_LOCAL_TAG_AT: usize = 12;
 const TIME_OCTETS: usize = 8;
 /// HMAC-SHA256.
 const MAC_OCTETS: usize = 32;
+/// Without further addresses of the peer.
 const SEALED_OCTETS: usize = INNER_OCTETS + TIME_OCTETS + MAC_OCTETS;
-/// Fixed part of INIT and INIT ACK, RFC 9260 §3.3.2.
-const INIT_FIXED_OCTETS: usize = 16;
+/// With as many as there may be. What is longer is no cookie of ours, and not worth a MAC.
+const SEALED_OCTETS_MAX: usize = SEALED_OCTETS + PEER_ADDRESSES_MAX * ADDRESS_PARAMETER_OCTETS_MAX;
 /// The State Cookie parameter, RFC 9260 §3.3.3.
 const STATE_COOKIE_PARAMETER: u16 = 7;
 /// Keeps this use of the key apart from any other.
@@ -55,6 +57,8 @@ pub(crate) enum Opened {
         local_tag: u32,
         /// The tag that the peer gave itself.
         peer_tag: u32,
+        /// The addresses that the peer listed in its INIT.
+        listed: Vec<IpAddr>,
         /// How much older than its life it is, if it is.
         stale_by: Option<Duration>,
     },
@@ -75,15 +79,24 @@ impl CookieJar {
     }
 
     /// Puts a sealed cookie in place of dcsctp's into an INIT ACK. `None` if it has none.
-    pub(crate) fn seal(&self, now: Timestamp, init_ack: &[u8], to: Binding) -> Option<Vec<u8>> {
+    /// `listed` is what the peer listed in its INIT, `local` what we list in the INIT ACK.
+    pub(crate) fn seal(
+        &self,
+        now: Timestamp,
+        init_ack: &[u8],
+        to: Binding,
+        listed: &[IpAddr],
+        local: &[IpAddr],
+    ) -> Option<Vec<u8>> {
         let packet = Packet::parse(init_ack)?;
         let value = packet.first().value;
         let fixed = value.get(..INIT_FIXED_OCTETS)?;
         let mut sealed = fixed.to_vec();
+        sealed.extend(addresses::ours(local, to.peer.ip()));
         let mut found = false;
         for (kind, parameter) in parameters(value.get(INIT_FIXED_OCTETS..)?) {
             if kind == STATE_COOKIE_PARAMETER {
-                let cookie = self.sealed_cookie(now, parameter.try_into().ok()?, to);
+                let cookie = self.sealed_cookie(now, parameter.try_into().ok()?, to, listed);
                 sealed.extend(type_length_value(kind, &cookie));
                 found = true;
             } else {
@@ -105,14 +118,15 @@ impl CookieJar {
     /// Checks the COOKIE ECHO that `packet` begins with (RFC 9260 §5.1.5, steps 1 to 4).
     pub(crate) fn open(&self, now: Timestamp, packet: &Packet<'_>, from: Binding) -> Opened {
         let cookie = packet.first().value;
-        let Some((signed, mac)) = cookie.split_at_checked(INNER_OCTETS + TIME_OCTETS) else {
-            return Opened::Bad;
-        };
-        // `verify_slice` compares in constant time, and the whole length.
-        if cookie.len() != SEALED_OCTETS || self.mac(signed, from).verify_slice(mac).is_err() {
+        if !(SEALED_OCTETS..=SEALED_OCTETS_MAX).contains(&cookie.len()) {
             return Opened::Bad;
         }
-        let (inner, time) = signed.split_at(INNER_OCTETS);
+        let (signed, mac) = cookie.split_at(cookie.len() - MAC_OCTETS);
+        // `verify_slice` compares in constant time, and the whole length.
+        if self.mac(signed, from).verify_slice(mac).is_err() {
+            return Opened::Bad;
+        }
+        let (inner, rest) = signed.split_at(INNER_OCTETS);
         let tags = (
             read_u32(inner, INNER_LOCAL_TAG_AT),
             read_u32(inner, INNER_PEER_TAG_AT),
@@ -123,9 +137,7 @@ impl CookieJar {
         if packet.header.verification_tag != local_tag {
             return Opened::Bad;
         }
-        let made = time
-            .first_chunk()
-            .map_or(0, |eight| u64::from_be_bytes(*eight));
+        let made = read_u64(rest, 0).unwrap_or_default();
         let age = now.saturating_duration_since(Timestamp(Duration::from_micros(made)));
         let stale_by = (age > self.life).then(|| age.saturating_sub(self.life));
         let packet = Writer::new(packet.header)
@@ -136,11 +148,18 @@ impl CookieJar {
             packet,
             local_tag,
             peer_tag,
+            listed: addresses::read(&rest[TIME_OCTETS..]).collect(),
             stale_by,
         }
     }
 
-    fn sealed_cookie(&self, now: Timestamp, inner: &[u8; INNER_OCTETS], to: Binding) -> Vec<u8> {
+    fn sealed_cookie(
+        &self,
+        now: Timestamp,
+        inner: &[u8; INNER_OCTETS],
+        to: Binding,
+        listed: &[IpAddr],
+    ) -> Vec<u8> {
         let mut cookie = Vec::with_capacity(SEALED_OCTETS);
         cookie.extend(inner);
         cookie.extend(
@@ -148,6 +167,7 @@ impl CookieJar {
                 .unwrap_or(u64::MAX)
                 .to_be_bytes(),
         );
+        cookie.extend(addresses::write(listed.iter()));
         let mac = self.mac(&cookie, to).finalize().into_bytes();
         cookie.extend(mac);
         cookie
@@ -167,17 +187,6 @@ impl CookieJar {
         mac.update(signed);
         mac
     }
-}
-
-/// The parameters of a chunk, RFC 9260 §3.2.1.
-fn parameters(mut octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let kind = read_u16(octets, 0)?;
-        let length = usize::from(read_u16(octets, 2)?);
-        let value = octets.get(4..length)?;
-        octets = octets.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, value))
-    })
 }
 
 /// The Initiate Tag of a packet that begins with INIT or INIT ACK; also of the few octets of it
@@ -245,7 +254,7 @@ mod tests {
 
     #[test]
     fn sealed_cookie_opens_for_its_peer_with_what_was_bundled() {
-        let sealed = jar().seal(NOW, &init_ack(), binding()).unwrap();
+        let sealed = jar().seal(NOW, &init_ack(), binding(), &[], &[]).unwrap();
         let packet = Packet::parse(&sealed).unwrap();
         assert!(packet.checksum_is_right());
         assert_eq!(
@@ -257,12 +266,14 @@ mod tests {
             packet,
             local_tag,
             peer_tag,
+            listed,
             stale_by: None,
         } = opened
         else {
             panic!("a good cookie");
         };
         assert_eq!((local_tag, peer_tag), (LOCAL_TAG, 0x5555_5555));
+        assert!(listed.is_empty());
         let packet = Packet::parse(&packet).unwrap();
         assert_eq!(packet.first().value.len(), INNER_OCTETS);
         assert!(packet.find(chunk_type::ERROR).is_some());
@@ -270,7 +281,7 @@ mod tests {
 
     #[test]
     fn cookie_is_bound_to_address_ports_and_key() {
-        let sealed = jar().seal(NOW, &init_ack(), binding()).unwrap();
+        let sealed = jar().seal(NOW, &init_ack(), binding(), &[], &[]).unwrap();
         let echo = echo_of(&sealed);
         let elsewhere = Binding {
             peer: "192.0.2.1:9900".parse().unwrap(),
@@ -301,11 +312,45 @@ mod tests {
         );
     }
 
+    fn peer_addresses() -> Vec<IpAddr> {
+        let many = (0..PEER_ADDRESSES_MAX).map(|n| format!("2001:db8::{n}"));
+        many.map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn rfc_9260_5_1_3_the_addresses_of_the_peer_travel_in_the_cookie() {
+        let ours = ["198.51.100.1".parse().unwrap(), "::1".parse().unwrap()];
+        let listed = peer_addresses();
+        let sealed = jar().seal(NOW, &init_ack(), binding(), &listed, &ours);
+        let sealed = sealed.unwrap();
+        let told = &Packet::parse(&sealed).unwrap().first().value[INIT_FIXED_OCTETS..];
+        let told: Vec<_> = addresses::read(told).collect();
+        assert_eq!(told, ours[..1], "loopback is for loopback");
+        let Opened::Authentic {
+            listed: opened,
+            packet,
+            ..
+        } = open(NOW, &echo_of(&sealed), binding())
+        else {
+            panic!("a good cookie");
+        };
+        assert_eq!(opened, listed);
+        let inner = Packet::parse(&packet).unwrap().first().value.len();
+        assert_eq!(inner, INNER_OCTETS);
+    }
+
+    #[test]
+    fn the_longest_init_ack_fits_the_smallest_packet() {
+        let ours = peer_addresses();
+        let sealed = jar().seal(NOW, &init_ack(), binding(), &ours, &ours);
+        assert!(sealed.unwrap().len() <= 512 - 20);
+    }
+
     #[test]
     fn every_octet_of_the_cookie_is_authenticated() {
-        let sealed = jar().seal(NOW, &init_ack(), binding()).unwrap();
-        let echo = echo_of(&sealed);
-        for at in 16..16 + SEALED_OCTETS {
+        let sealed = jar().seal(NOW, &init_ack(), binding(), &peer_addresses()[..1], &[]);
+        let echo = echo_of(&sealed.unwrap());
+        for at in 16..16 + SEALED_OCTETS + ADDRESS_PARAMETER_OCTETS_MAX {
             let mut forged = echo.clone();
             forged[at] ^= 0x10;
             assert_eq!(open(NOW, &forged, binding()), Opened::Bad, "octet {at}");
@@ -314,7 +359,7 @@ mod tests {
 
     #[test]
     fn rfc_9260_5_1_5_cookie_is_good_for_its_life_and_stale_after_it() {
-        let sealed = jar().seal(NOW, &init_ack(), binding()).unwrap();
+        let sealed = jar().seal(NOW, &init_ack(), binding(), &[], &[]).unwrap();
         let echo = echo_of(&sealed);
         let staleness = |now| match open(now, &echo, binding()) {
             Opened::Authentic { stale_by, .. } => stale_by,

@@ -200,6 +200,17 @@ pub enum ConnectError {
     TooManyAssociations,
 }
 
+/// Why a path did not become the primary one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum SetPrimaryError {
+    /// No such association, or not any more.
+    #[error("no such association")]
+    UnknownAssociation,
+    /// Not a path of this association, not confirmed yet, or the only one.
+    #[error("no such path, or it is not confirmed: choose another, or wait until it is")]
+    NoSuchPath,
+}
+
 /// Why a message was not taken. The association is as before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum SendError {

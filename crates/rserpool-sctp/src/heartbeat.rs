@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use crate::config::Timers;
 use crate::packet::{read_u16, read_u32, type_length_value};
+use crate::round_trip::RoundTrip;
 use crate::time::Timestamp;
 
 /// The Heartbeat Info parameter, RFC 9260 §3.3.5.
-const HEARTBEAT_INFO: u16 = 1;
+pub(crate) const HEARTBEAT_INFO: u16 = 1;
 /// Unanswered, a probe is repeated after each RTO; after so many the peer is lost.
 const PROBE_RTOS: u32 = 3;
 /// And it is repeated this long after its start, where that is sooner: a process that dies does
@@ -61,12 +62,6 @@ struct Series {
     probe: bool,
 }
 
-/// RFC 9260 §6.3.1, measured by heartbeats.
-struct RoundTrip {
-    smoothed: Option<(Duration, Duration)>,
-    rto: Duration,
-}
-
 impl Heartbeat {
     /// `draw` gives random numbers.
     pub(crate) fn new(now: Timestamp, timers: &Timers, mut draw: impl FnMut() -> u32) -> Self {
@@ -76,10 +71,7 @@ impl Heartbeat {
             series: None,
             nonce: draw(),
             counter: 0,
-            round_trip: RoundTrip {
-                smoothed: None,
-                rto: timers.rto_initial,
-            },
+            round_trip: RoundTrip::new(timers),
             last_probe: None,
         }
     }
@@ -147,7 +139,7 @@ impl Heartbeat {
         }
         let limit = u32::from(timers.association_max_retrans) + 1;
         let next_counter = self.counter.wrapping_add(1);
-        let rto = self.round_trip.rto;
+        let rto = self.round_trip.rto();
         let series = self.series.get_or_insert(Series {
             first_counter: next_counter,
             sent: 0,
@@ -176,20 +168,6 @@ impl Heartbeat {
     }
 }
 
-impl RoundTrip {
-    fn observe(&mut self, measured: Duration, timers: &Timers) {
-        let (smoothed, variation) = match self.smoothed {
-            None => (measured, measured / 2),
-            Some((smoothed, variation)) => (
-                (smoothed * 7 + measured) / 8,
-                (variation * 3 + smoothed.abs_diff(measured)) / 4,
-            ),
-        };
-        self.smoothed = Some((smoothed, variation));
-        self.rto = (smoothed + variation * 4).clamp(timers.rto_min, timers.rto_max);
-    }
-}
-
 /// `sent` HEARTBEATs of a probe have gone unanswered: how long to wait for an answer to the next;
 /// `None` when there is no next.
 fn probe_wait(sent: u32, rto: Duration) -> Option<Duration> {
@@ -201,7 +179,7 @@ fn probe_wait(sent: u32, rto: Duration) -> Option<Duration> {
 }
 
 /// Between half of `interval` and all of it.
-fn jittered(interval: Duration, random: u32) -> Duration {
+pub(crate) fn jittered(interval: Duration, random: u32) -> Duration {
     let half = interval / 2;
     half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
@@ -244,7 +222,7 @@ mod tests {
             panic!()
         };
         assert!(heartbeat.on_ack(at(810), &info, &timers));
-        assert_eq!(heartbeat.round_trip.rto, Duration::from_millis(180));
+        assert_eq!(heartbeat.round_trip.rto(), Duration::from_millis(180));
         heartbeat.on_packet(at(810));
         assert_eq!(heartbeat.deadline(), at(1560));
     }

@@ -50,6 +50,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod addresses;
 mod association;
 mod config;
 mod cookie;
@@ -60,9 +61,12 @@ mod heartbeat;
 mod out_of_the_blue;
 mod outbox;
 mod packet;
+mod paths;
 mod rate_limit;
 mod reassembly;
 mod replay_guard;
+mod round_trip;
+mod route;
 mod statistics;
 mod time;
 mod timer_queue;
@@ -71,7 +75,7 @@ pub use config::{CANDIDATES_MAX, Config, LOCAL_ADDRESSES_MAX, Timers};
 pub use endpoint::Endpoint;
 pub use event::{
     AssociationId, ConnectError, DownReason, Event, Outgoing, PathState, PathStatus, Remote,
-    SendError, Transmit,
+    SendError, SetPrimaryError, Transmit,
 };
 pub use statistics::Statistics;
 pub use time::Timestamp;

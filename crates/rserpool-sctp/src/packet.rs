@@ -6,6 +6,8 @@
 pub(crate) const HEADER_OCTETS: usize = 12;
 /// Chunk header, RFC 9260 §3.2.
 pub(crate) const CHUNK_HEADER_OCTETS: usize = 4;
+/// Fixed part of INIT and INIT ACK, RFC 9260 §3.3.2.
+pub(crate) const INIT_FIXED_OCTETS: usize = 16;
 /// Where the verification tag is.
 const TAG_AT: usize = 4;
 /// Where the checksum is.
@@ -33,6 +35,7 @@ pub(crate) mod error_cause {
     pub(crate) const INVALID_STREAM_IDENTIFIER: u16 = 1;
     pub(crate) const STALE_COOKIE: u16 = 3;
     pub(crate) const OUT_OF_RESOURCE: u16 = 4;
+    pub(crate) const RESTART_WITH_NEW_ADDRESSES: u16 = 11;
     pub(crate) const USER_INITIATED_ABORT: u16 = 12;
 }
 
@@ -189,6 +192,17 @@ pub(crate) fn type_length_value(kind: u16, value: &[u8]) -> Vec<u8> {
     octets
 }
 
+/// The parameters of a chunk, RFC 9260 §3.2.1.
+pub(crate) fn parameters(mut octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let kind = read_u16(octets, 0)?;
+        let length = usize::from(read_u16(octets, 2)?);
+        let value = octets.get(4..length)?;
+        octets = octets.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
 /// Puts the right CRC32c into a packet.
 pub(crate) fn write_checksum(packet: &mut [u8]) {
     let sum = checksum(packet);
@@ -233,6 +247,13 @@ pub(crate) fn read_u32(octets: &[u8], at: usize) -> Option<u32> {
         .get(at..)?
         .first_chunk()
         .map(|four| u32::from_be_bytes(*four))
+}
+
+pub(crate) fn read_u64(octets: &[u8], at: usize) -> Option<u64> {
+    octets
+        .get(at..)?
+        .first_chunk()
+        .map(|eight| u64::from_be_bytes(*eight))
 }
 
 #[cfg(test)]

@@ -12,6 +12,11 @@ const INITS_PER_SECOND: u32 = 40_000;
 /// Of one host: a flood that bears its sender's address leaves the others half of it all.
 const INITS_OF_ONE_HOST_PER_SECOND: u32 = 20_000;
 
+/// HEARTBEATs in a second, and in one burst, to addresses that peers list and that have not
+/// answered yet: they may be anybody's, who gets no more than this of us however many peers lie.
+/// 2,000 honest peers with a second address are verified in a second.
+pub(crate) const VERIFICATIONS_PER_SECOND: u32 = 2_000;
+
 /// Hosts are told apart by this many counters; those that share one share its limit.
 const HOSTS: usize = 256;
 

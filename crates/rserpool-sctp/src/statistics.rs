@@ -36,6 +36,11 @@ pub struct Statistics {
     pub stale_cookie: u64,
     /// Dropped: the cookie of an association that has already ended.
     pub replayed_cookie: u64,
+    /// INITs refused because a peer that restarts lists addresses that it did not have
+    /// (RFC 9260 §5.2.2).
+    pub restarts_refused: u64,
+    /// Data that took another path because its own failed.
+    pub failovers: u64,
     /// Peers that moved to another UDP address.
     pub address_changes: u64,
     /// Associations ended because the peer used a stream it had not negotiated.

@@ -3,13 +3,15 @@
 //! Knows its peer and its messages, no other association. Packets that reach it have passed the
 //! checks of ports, tag and checksum.
 
+mod multihoming;
 mod output;
 mod shutdown;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use dcsctp::api::{DcSctpSocket, ErrorKind, Socket, SocketEvent, SocketTime};
+use rand_chacha::ChaCha20Rng;
 
 use crate::config::Config;
 use crate::cookie::CookieJar;
@@ -18,7 +20,10 @@ use crate::event::{AssociationId, DownReason, Event, Transmit};
 use crate::heartbeat::{Due, Heartbeat};
 use crate::outbox::Outbox;
 use crate::packet::{Packet, chunk_type, error_cause, read_u16};
+use crate::paths::Paths;
+use crate::rate_limit::RateLimit;
 use crate::reassembly::Reassembly;
+use crate::route::Route;
 use crate::statistics::Statistics;
 use crate::time::Timestamp;
 
@@ -33,7 +38,14 @@ pub(crate) struct Association {
     /// The socket's time zero.
     started: Timestamp,
     pub(crate) phase: Phase,
+    /// Where the peer is; with several paths, on the one in use.
     pub(crate) remote: SocketAddr,
+    /// Our address, of an association that was accepted: the peer expects answers from there.
+    local: Option<IpAddr>,
+    /// `None` as long as there is but one.
+    paths: Option<Box<Paths>>,
+    /// What dcsctp sends now, a timer has it send.
+    is_on_timer: bool,
     /// The addresses under which the endpoint finds this association.
     pub(crate) registered: Vec<SocketAddr>,
     pub(crate) peer_port: u16,
@@ -67,7 +79,17 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Timestamp,
     pub(crate) config: &'a Config,
     pub(crate) jar: &'a CookieJar,
+    pub(crate) random: &'a mut ChaCha20Rng,
+    /// HEARTBEATs to addresses that may be anybody's.
+    pub(crate) verification_limit: &'a mut RateLimit,
     pub(crate) outputs: &'a mut Outputs,
+}
+
+/// To whom an INIT ACK goes, and what its INIT listed.
+#[derive(Clone, Copy)]
+pub(crate) struct InitSource<'a> {
+    pub(crate) route: Route,
+    pub(crate) listed: &'a [IpAddr],
 }
 
 /// What waits for the owner of the endpoint.
@@ -95,6 +117,9 @@ impl Association {
             accepted: phase == Phase::Accepting,
             phase,
             remote: peer.0,
+            local: None,
+            paths: None,
+            is_on_timer: false,
             registered: Vec::new(),
             peer_port: peer.1,
             peer_tag: None,
@@ -116,9 +141,10 @@ impl Association {
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         match &self.phase {
             Phase::Connecting { candidates } if self.peer_tag.is_none() => candidates,
-            Phase::Connecting { .. } | Phase::Accepting | Phase::Up => {
-                std::slice::from_ref(&self.remote)
-            }
+            Phase::Connecting { .. } | Phase::Accepting | Phase::Up => match &self.paths {
+                Some(paths) => paths.confirmed(),
+                None => std::slice::from_ref(&self.remote),
+            },
         }
     }
 
@@ -139,10 +165,13 @@ impl Association {
             // retransmissions must not run out before the peer had the time to answer one.
             socket = now + config.timers.rto_min;
         }
-        if self.is_up() {
-            socket.min(self.heartbeat.deadline())
-        } else {
-            socket
+        if !self.is_up() {
+            return socket;
+        }
+        let deadline = socket.min(self.heartbeat.deadline());
+        match &self.paths {
+            Some(paths) => deadline.min(paths.deadline()),
+            None => deadline,
         }
     }
 
@@ -161,9 +190,13 @@ impl Association {
     pub(crate) fn on_packet(
         &mut self,
         packet: &Packet<'_>,
+        source: Route,
         around: &mut Surroundings<'_>,
     ) -> Option<DownReason> {
         self.heartbeat.on_packet(around.now);
+        if let (Some(paths), true) = (&mut self.paths, self.phase == Phase::Up) {
+            paths.on_heard(around.now, source, &around.config.timers);
+        }
         if let Some(stream) = invalid_stream(packet, around.config.streams) {
             around.outputs.statistics.invalid_streams += 1;
             let mut value = stream.to_be_bytes().to_vec();
@@ -171,7 +204,8 @@ impl Association {
             self.send_abort(error_cause::INVALID_STREAM_IDENTIFIER, &value, around);
             return Some(DownReason::LocalAbort);
         }
-        if self.on_heartbeat_chunks(packet, around) {
+        if self.on_heartbeat_chunks(packet, source, around) {
+            self.apply_path_effects(around);
             return None;
         }
         self.reassembly.on_packet(packet);
@@ -184,18 +218,28 @@ impl Association {
             Some(_) if self.is_up() => self.on_shutdown(packet, around),
             Some(_) | None => self.feed(around.now, packet.octets()),
         }
+        self.apply_path_effects(around);
         self.collect(around, None)
     }
 
     /// RFC 9260 §8.3. Most packets of an idle association are one HEARTBEAT or HEARTBEAT ACK, and
     /// need no more than this. Says whether the packet is done with.
-    fn on_heartbeat_chunks(&mut self, packet: &Packet<'_>, around: &mut Surroundings<'_>) -> bool {
+    fn on_heartbeat_chunks(
+        &mut self,
+        packet: &Packet<'_>,
+        source: Route,
+        around: &mut Surroundings<'_>,
+    ) -> bool {
+        let timers = &around.config.timers;
         for chunk in packet.chunks() {
-            if chunk.kind == chunk_type::HEARTBEAT_ACK
-                && !self
-                    .heartbeat
-                    .on_ack(around.now, chunk.value, &around.config.timers)
-            {
+            if chunk.kind != chunk_type::HEARTBEAT_ACK {
+                continue;
+            }
+            let of_path = self
+                .paths
+                .as_mut()
+                .is_some_and(|paths| paths.on_heartbeat_ack(around.now, chunk.value, timers));
+            if !of_path && !self.heartbeat.on_ack(around.now, chunk.value, timers) {
                 around.outputs.statistics.protocol_errors += 1;
             }
         }
@@ -205,7 +249,8 @@ impl Association {
             let answer =
                 self.writer(around.config)
                     .chunk(chunk_type::HEARTBEAT_ACK, 0, first.value);
-            self.transmit(answer.finish(), around.outputs);
+            let answer = source.carry(answer.finish());
+            around.outputs.transmits.push_back(answer);
             return true;
         }
         packet.is_alone() && first.kind == chunk_type::HEARTBEAT_ACK
@@ -215,6 +260,7 @@ impl Association {
     pub(crate) fn on_cookie_echo(
         &mut self,
         stripped: &[u8],
+        source: InitSource<'_>,
         around: &mut Surroundings<'_>,
     ) -> Option<DownReason> {
         if let Some(packet) = Packet::parse(stripped) {
@@ -230,6 +276,8 @@ impl Association {
             // Case A. dcsctp would keep its send queue, but the message at its head with the
             // stream sequence number of before: a new socket takes the cookie instead.
             self.restart(around);
+            // RFC 9260 §5.4: the verification of addresses begins anew, too.
+            self.learn_addresses(source.route, source.listed, around);
             self.socket.handle_input(stripped);
             return self.collect(around, None);
         }
@@ -262,25 +310,30 @@ impl Association {
         around: &mut Surroundings<'_>,
     ) -> Option<DownReason> {
         if self.socket_deadline() <= around.now {
-            self.advance(around.now);
+            self.advance_with_paths(around);
         }
-        if let Some(reason) = self.collect(around, None) {
-            return Some(reason);
+        let down = self.collect(around, None);
+        self.is_on_timer = false;
+        if down.is_some() {
+            return down;
         }
         if !self.is_up() {
             return None;
         }
-        match self
-            .heartbeat
-            .on_deadline(around.now, &around.config.timers, random)
-        {
+        let timers = &around.config.timers;
+        let random = match &mut self.paths {
+            None => random,
+            Some(paths) => {
+                paths.fire(around.now, timers, around.random);
+                self.apply_path_effects(around);
+                // The heartbeats of the paths come sooner, if one of them works.
+                u32::MAX
+            }
+        };
+        match self.heartbeat.on_deadline(around.now, timers, random) {
             Due::Nothing => None,
             Due::Ask(value) => {
-                around.outputs.statistics.heartbeats_out += 1;
-                let heartbeat = self
-                    .writer(around.config)
-                    .chunk(chunk_type::HEARTBEAT, 0, &value);
-                self.transmit(heartbeat.finish(), around.outputs);
+                self.ask_everywhere(&value, around);
                 None
             }
             Due::Lost => {
@@ -294,7 +347,7 @@ impl Association {
     pub(crate) fn collect(
         &mut self,
         around: &mut Surroundings<'_>,
-        init_ack_to: Option<SocketAddr>,
+        init_ack_to: Option<InitSource<'_>>,
     ) -> Option<DownReason> {
         loop {
             let mut down = None;
@@ -363,7 +416,7 @@ impl Association {
         &mut self,
         event: SocketEvent,
         around: &mut Surroundings<'_>,
-        init_ack_to: Option<SocketAddr>,
+        init_ack_to: Option<InitSource<'_>>,
     ) -> Option<DownReason> {
         match event {
             SocketEvent::SendPacket(packet) => self.send_packet(packet, around, init_ack_to),
@@ -372,6 +425,9 @@ impl Association {
             SocketEvent::OnAborted(kind, _) => return Some(down_reason(kind)),
             SocketEvent::OnLifecycleMessageDelivered(id) => {
                 self.outbox.on_acknowledged(id.value());
+                if let Some(paths) = &mut self.paths {
+                    paths.on_data_acknowledged(around.now, &around.config.timers);
+                }
             }
             SocketEvent::OnError(..) => around.outputs.statistics.protocol_errors += 1,
             SocketEvent::OnConnectionRestarted()
@@ -393,6 +449,9 @@ impl Association {
         self.outgoing_streams =
             metrics.map_or(0, |metrics| metrics.negotiated_maximum_outgoing_streams);
         self.heartbeat.on_packet(around.now);
+        if let Some(paths) = &mut self.paths {
+            paths.start(around.now, &around.config.timers);
+        }
         let outputs = &mut *around.outputs;
         if self.is_up() {
             outputs.statistics.restarts += 1;

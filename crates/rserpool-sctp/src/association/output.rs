@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use dcsctp::api::{DcSctpSocket as _, LifecycleId, Message, PpId, SendOptions, StreamId};
 
 use super::shutdown::Closing;
-use super::{Association, Outputs, Phase, REASON_OCTETS_MAX, Surroundings};
+use super::{Association, InitSource, Outputs, Phase, REASON_OCTETS_MAX, Surroundings};
+use crate::addresses;
 use crate::config::Config;
 use crate::cookie::Binding;
-use crate::event::{Outgoing, SendError, Transmit};
+use crate::event::{Outgoing, SendError};
 use crate::packet::{Header, Packet, Writer, chunk_type, type_length_value};
+use crate::route::Route;
 
 impl Association {
     pub(crate) fn send(
@@ -71,7 +73,7 @@ impl Association {
         &mut self,
         payload: Vec<u8>,
         around: &mut Surroundings<'_>,
-        init_ack_to: Option<SocketAddr>,
+        init_ack_to: Option<InitSource<'_>>,
     ) {
         let Some(packet) = Packet::parse(&payload) else {
             return;
@@ -81,48 +83,48 @@ impl Association {
             .on_sack(&packet, around.config.receive_window_octets);
         match (kind, &self.phase) {
             (chunk_type::INIT, Phase::Connecting { candidates }) => {
-                for to in candidates {
-                    let transmit = Transmit {
-                        from: None,
-                        to: *to,
-                        payload: payload.clone(),
-                    };
-                    around.outputs.transmits.push_back(transmit);
-                }
+                send_init(&payload, candidates, around);
             }
-            (chunk_type::INIT_ACK, _) => {
-                let to = init_ack_to.unwrap_or(self.remote);
-                let binding = Binding {
-                    peer: to,
-                    local_port: around.config.sctp_port,
-                    peer_port: self.peer_port,
-                };
-                if let Some(payload) = around.jar.seal(around.now, &payload, binding) {
-                    around.outputs.statistics.inits_answered += 1;
-                    around.outputs.transmits.push_back(Transmit {
-                        from: None,
-                        to,
-                        payload,
-                    });
-                }
-            }
+            (chunk_type::INIT_ACK, _) => self.send_init_ack(&payload, around, init_ack_to),
             (_, Phase::Connecting { .. } | Phase::Accepting | Phase::Up) => {
                 // Whatever else dcsctp sends bears the peer's tag of now, except the answers to
                 // strangers that RFC 9260 §8.4 gives the T bit.
                 if kind != chunk_type::SHUTDOWN_COMPLETE && kind != chunk_type::ABORT {
                     self.peer_tag = Some(packet.header.verification_tag);
                 }
-                self.transmit(payload, around.outputs);
+                let route = self.route_of(&packet, around);
+                around.outputs.transmits.push_back(route.carry(payload));
             }
         }
     }
 
-    pub(super) fn transmit(&self, payload: Vec<u8>, outputs: &mut Outputs) {
-        outputs.transmits.push_back(Transmit {
-            from: None,
-            to: self.remote,
-            payload,
+    fn send_init_ack(
+        &self,
+        init_ack: &[u8],
+        around: &mut Surroundings<'_>,
+        to: Option<InitSource<'_>>,
+    ) {
+        let to = to.unwrap_or(InitSource {
+            route: self.route(),
+            listed: &[],
         });
+        let binding = Binding {
+            peer: to.route.remote,
+            local_port: around.config.sctp_port,
+            peer_port: self.peer_port,
+        };
+        let local = &around.config.local_addresses;
+        let sealed = around
+            .jar
+            .seal(around.now, init_ack, binding, to.listed, local);
+        if let Some(payload) = sealed {
+            around.outputs.statistics.inits_answered += 1;
+            around.outputs.transmits.push_back(to.route.carry(payload));
+        }
+    }
+
+    pub(super) fn transmit(&self, payload: Vec<u8>, outputs: &mut Outputs) {
+        outputs.transmits.push_back(self.route().carry(payload));
     }
 
     pub(super) fn writer(&self, config: &Config) -> Writer {
@@ -131,5 +133,19 @@ impl Association {
             destination_port: self.peer_port,
             verification_tag: self.peer_tag.unwrap_or_default(),
         })
+    }
+}
+
+/// RFC 9260 §5.1.2: with our addresses, if there are any to tell.
+fn send_init(init: &[u8], candidates: &[SocketAddr], around: &mut Surroundings<'_>) {
+    let local = &around.config.local_addresses;
+    for to in candidates {
+        let listing = (!local.is_empty()).then(|| addresses::with_ours(init, local, to.ip()));
+        let payload = listing.flatten().unwrap_or_else(|| init.to_vec());
+        let route = Route {
+            local: None,
+            remote: *to,
+        };
+        around.outputs.transmits.push_back(route.carry(payload));
     }
 }

@@ -20,13 +20,15 @@ use crate::config::{CANDIDATES_MAX, Config, LOCAL_ADDRESSES_MAX};
 use crate::cookie::CookieJar;
 use crate::demultiplexer::{Demultiplexer, Peer};
 use crate::event::{
-    AssociationId, ConnectError, DownReason, Event, Outgoing, Remote, SendError, Transmit,
+    AssociationId, ConnectError, DownReason, Event, Outgoing, PathStatus, Remote, SendError,
+    SetPrimaryError, Transmit,
 };
 use crate::heartbeat::Heartbeat;
 use crate::out_of_the_blue::RESPONSES_PER_SECOND;
 use crate::packet::error_cause;
-use crate::rate_limit::{InitLimit, RateLimit};
+use crate::rate_limit::{InitLimit, RateLimit, VERIFICATIONS_PER_SECOND};
 use crate::replay_guard::ReplayGuard;
+use crate::route::Route;
 use crate::statistics::Statistics;
 use crate::time::Timestamp;
 use crate::timer_queue::TimerQueue;
@@ -49,6 +51,7 @@ pub struct Endpoint {
     replay_guard: ReplayGuard,
     response_limit: RateLimit,
     init_limit: InitLimit,
+    verification_limit: RateLimit,
     outputs: Outputs,
     /// Memory that incomplete messages take, of all associations.
     reassembly_octets: usize,
@@ -80,6 +83,7 @@ impl Endpoint {
             timers: TimerQueue::default(),
             response_limit: RateLimit::new(RESPONSES_PER_SECOND),
             init_limit,
+            verification_limit: RateLimit::new(VERIFICATIONS_PER_SECOND),
             outputs: Outputs::default(),
             reassembly_octets: 0,
             last_id: 0,
@@ -256,7 +260,43 @@ impl Endpoint {
         self.associations.get(&association)?.peer_tag
     }
 
-    /// The peer's UDP address: the last it was heard from, or the first candidate.
+    /// The paths of an association, if there is more than one.
+    #[must_use]
+    pub fn paths(&self, association: AssociationId) -> Vec<PathStatus> {
+        self.associations
+            .get(&association)
+            .map_or_else(Vec::new, |association| association.path_status())
+    }
+
+    /// Makes one of [`Endpoint::paths`] the primary path: data takes it whenever it is active
+    /// (RFC 9260 §6.4). At first it is the one on which the association was set up.
+    ///
+    /// # Errors
+    ///
+    /// [`SetPrimaryError`], and the primary path is as before.
+    pub fn set_primary(
+        &mut self,
+        now: Timestamp,
+        association: AssociationId,
+        local: Option<IpAddr>,
+        remote: SocketAddr,
+    ) -> Result<(), SetPrimaryError> {
+        self.set_time(now);
+        let mut result = Err(SetPrimaryError::UnknownAssociation);
+        self.with(association, |association, around| {
+            let is_set = association.set_primary(Route { local, remote }, around);
+            result = if is_set == Some(true) {
+                Ok(())
+            } else {
+                Err(SetPrimaryError::NoSuchPath)
+            };
+            None
+        });
+        result
+    }
+
+    /// The peer's address: the last it was heard from, or the first candidate; with several
+    /// paths, that of the one in use.
     #[must_use]
     pub fn remote(&self, association: AssociationId) -> Option<SocketAddr> {
         Some(self.associations.get(&association)?.remote)
@@ -330,6 +370,8 @@ impl Endpoint {
             now: self.now,
             config: &self.config,
             jar: &self.jar,
+            random: &mut self.random,
+            verification_limit: &mut self.verification_limit,
             outputs: &mut self.outputs,
         };
         let down = act(association, &mut around);

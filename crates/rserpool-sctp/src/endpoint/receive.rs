@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::addresses;
 use crate::association::{Association, Phase, abort_cause};
 use crate::cookie::initiate_tag;
 use crate::demultiplexer::Peer;
-use crate::event::{AssociationId, DownReason, Transmit};
+use crate::event::{AssociationId, DownReason};
 use crate::out_of_the_blue::{answer, is_unicast};
 use crate::packet::{Packet, chunk_type, read_u16};
+use crate::route::Route;
 use crate::time::Timestamp;
 
 use super::Endpoint;
@@ -23,7 +25,7 @@ impl Endpoint {
         &mut self,
         now: Timestamp,
         from: SocketAddr,
-        _to: Option<IpAddr>,
+        to: Option<IpAddr>,
         datagram: &[u8],
     ) {
         self.set_time(now);
@@ -40,19 +42,24 @@ impl Endpoint {
             self.outputs.statistics.malformed += 1;
             return;
         }
+        let source = Route {
+            local: to,
+            remote: from,
+        };
         match packet.first().kind {
-            chunk_type::INIT => self.on_init(from, &packet),
-            chunk_type::COOKIE_ECHO => self.on_cookie_echo(from, &packet),
-            _ => self.on_other(from, &packet),
+            chunk_type::INIT => self.on_init(source, &packet),
+            chunk_type::COOKIE_ECHO => self.on_cookie_echo(source, &packet),
+            _ => self.on_other(source, &packet),
         }
     }
 
-    fn on_other(&mut self, from: SocketAddr, packet: &Packet<'_>) {
+    fn on_other(&mut self, source: Route, packet: &Packet<'_>) {
+        let from = source.remote;
         let peer = (from, packet.header.source_port);
         let Some(id) = self.identify(peer, packet) else {
             self.outputs.statistics.out_of_the_blue += 1;
             if let Some(payload) = answer(packet) {
-                self.respond(from, payload);
+                self.respond(source, payload);
             }
             return;
         };
@@ -61,12 +68,12 @@ impl Endpoint {
             return;
         }
         if packet.first().kind == chunk_type::INIT_ACK {
-            self.on_init_ack(id, from, packet);
+            self.on_init_ack(id, source, packet);
             return;
         }
         self.follow_address(id, peer);
         self.with(id, |association, around| {
-            association.on_packet(packet, around)
+            association.on_packet(packet, source, around)
         });
     }
 
@@ -103,7 +110,7 @@ impl Endpoint {
     }
 
     /// RFC 9260 §5.1 C and §5.2.3: the first candidate that answers wins.
-    fn on_init_ack(&mut self, id: AssociationId, from: SocketAddr, packet: &Packet<'_>) {
+    fn on_init_ack(&mut self, id: AssociationId, source: Route, packet: &Packet<'_>) {
         // A longer cookie would not fit into the COOKIE ECHO.
         if !is_init_good(packet) || packet.octets().len() > self.config.mtu {
             self.outputs.statistics.malformed += 1;
@@ -114,7 +121,8 @@ impl Endpoint {
             if association.is_up() || association.peer_tag.is_some() {
                 return None;
             }
-            association.follow(from);
+            let listed = addresses::listed(packet, source.remote.ip());
+            association.learn_addresses(source, &listed, around);
             association.feed(around.now, packet.octets());
             association.collect(around, None)
         });
@@ -126,7 +134,7 @@ impl Endpoint {
         let is_new = self
             .associations
             .get(&id)
-            .is_some_and(|association| association.is_up() && association.remote != peer.0);
+            .is_some_and(|association| association.is_up() && association.has_moved(peer.0));
         // Where another association is, this one cannot be.
         if is_new
             && self
@@ -136,35 +144,27 @@ impl Endpoint {
         {
             self.outputs.statistics.address_changes += 1;
             self.with(id, |association, _| {
-                association.follow(peer.0);
+                association.on_moved(peer.0);
                 None
             });
         }
     }
 
     /// An answer to somebody who has no association: limited in rate and in number.
-    pub(super) fn respond(&mut self, to: SocketAddr, payload: Vec<u8>) {
+    pub(super) fn respond(&mut self, to: Route, payload: Vec<u8>) {
         let has_room = self.outputs.transmits.len() < RESPONSES_WAITING_MAX;
         if has_room && self.response_limit.allows(self.now) {
-            self.outputs.transmits.push_back(Transmit {
-                from: None,
-                to,
-                payload,
-            });
+            self.outputs.transmits.push_back(to.carry(payload));
         } else {
             self.outputs.statistics.responses_suppressed += 1;
         }
     }
 
     /// As [`Endpoint::respond`], for INIT ACK, which has a rate of its own.
-    pub(super) fn respond_init_ack(&mut self, to: SocketAddr, payload: Vec<u8>) {
+    pub(super) fn respond_init_ack(&mut self, to: Route, payload: Vec<u8>) {
         if self.outputs.transmits.len() < RESPONSES_WAITING_MAX {
             self.outputs.statistics.inits_answered += 1;
-            self.outputs.transmits.push_back(Transmit {
-                from: None,
-                to,
-                payload,
-            });
+            self.outputs.transmits.push_back(to.carry(payload));
         } else {
             self.outputs.statistics.responses_suppressed += 1;
         }

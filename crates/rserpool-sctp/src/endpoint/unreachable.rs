@@ -16,17 +16,22 @@ impl Endpoint {
     ///
     /// Believed only if its ports and its tag are those of an association with `to`
     /// (RFC 9260 §10 ICMP5, ICMP6): anybody can send ICMP, and only who has seen our packets
-    /// knows the tag. The association is then down at once, or the candidate has failed.
+    /// knows the tag. The association is then down at once, or, of several paths or
+    /// candidates, this one has failed.
     pub fn handle_unreachable(&mut self, now: Timestamp, to: SocketAddr, original: &[u8]) {
         self.set_time(now);
         let Some(id) = self.identify_returned(to, original) else {
             self.outputs.statistics.icmp_ignored += 1;
             return;
         };
-        self.with(id, |association, _| {
+        self.with(id, |association, around| {
             let is_waiting_for_init_ack = matches!(association.phase, Phase::Connecting { .. })
                 && association.peer_tag.is_none();
-            let is_over = !is_waiting_for_init_ack || association.on_candidate_failed(to);
+            let is_over = if is_waiting_for_init_ack {
+                association.on_candidate_failed(to)
+            } else {
+                association.on_path_unreachable(to, around)
+            };
             is_over.then_some(DownReason::Unreachable)
         });
     }

@@ -6,13 +6,14 @@
 #![allow(unreachable_pub, reason = "shared by test files as a module")]
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use rserpool_sctp::{
     AssociationId, Config, DownReason, Endpoint, Event, Outgoing, Remote, Timers, Timestamp,
+    Transmit,
 };
 
 /// SCTP port of clients.
@@ -91,6 +92,8 @@ pub struct Weather {
 
 pub struct Host {
     pub address: SocketAddr,
+    /// Of a host with more than one network interface.
+    pub further: Vec<SocketAddr>,
     pub endpoint: Endpoint,
     pub events: Vec<Event>,
 }
@@ -111,8 +114,10 @@ pub struct Network {
     pub seen: Vec<Datagram>,
     /// Whether `seen` grows.
     pub record: bool,
-    /// Hosts whose datagrams and those to whom are lost.
+    /// Addresses of which nothing leaves and that nothing reaches.
     pub cut: Vec<SocketAddr>,
+    /// From where to where nothing gets.
+    pub cut_one_way: Vec<(SocketAddr, SocketAddr)>,
     /// A host whose process stands still: what arrives waits in its socket.
     pub stopped: Option<usize>,
     waiting: Vec<Datagram>,
@@ -135,6 +140,7 @@ impl Network {
             seen: Vec::new(),
             record: true,
             cut: Vec::new(),
+            cut_one_way: Vec::new(),
             stopped: None,
             waiting: Vec::new(),
             translation: BTreeMap::new(),
@@ -159,9 +165,19 @@ impl Network {
         let address = address(u8::try_from(number).unwrap() + 1);
         self.hosts.push(Host {
             address,
+            further: Vec::new(),
             endpoint,
             events: Vec::new(),
         });
+        number
+    }
+
+    /// Adds a host with these addresses, which it tells its peers.
+    pub fn add_multihomed(&mut self, mut config: Config, addresses: &[SocketAddr]) -> usize {
+        config.local_addresses = addresses.iter().map(SocketAddr::ip).collect();
+        let number = self.add(config);
+        self.hosts[number].address = addresses[0];
+        self.hosts[number].further = addresses[1..].to_vec();
         number
     }
 
@@ -360,15 +376,18 @@ impl Network {
         if inside.is_none() && self.translation.contains_key(&to) {
             return;
         }
-        let Some(number) = self.hosts.iter().position(|host| host.address == to) else {
+        let has_address = |host: &Host| host.address == to || host.further.contains(&to);
+        let Some(number) = self.hosts.iter().position(has_address) else {
             return;
         };
         if self.stopped == Some(number) {
             self.waiting.push(datagram.clone());
             return;
         }
-        let endpoint = &mut self.hosts[number].endpoint;
-        endpoint.handle_datagram(self.now, datagram.from, None, &datagram.payload);
+        let host = &mut self.hosts[number];
+        let at = (!host.further.is_empty()).then(|| to.ip());
+        host.endpoint
+            .handle_datagram(self.now, datagram.from, at, &datagram.payload);
     }
 
     fn fetch(&mut self) {
@@ -376,9 +395,9 @@ impl Network {
             while let Some(event) = self.hosts[number].endpoint.poll_event() {
                 self.hosts[number].events.push(event);
             }
-            let inside = self.hosts[number].address;
-            let from = self.translation.get(&inside).copied().unwrap_or(inside);
             while let Some(transmit) = self.hosts[number].endpoint.poll_transmit() {
+                let inside = self.hosts[number].source(&transmit);
+                let from = self.translation.get(&inside).copied().unwrap_or(inside);
                 let datagram = Datagram {
                     sent: self.now,
                     from,
@@ -394,7 +413,9 @@ impl Network {
         if self.record {
             self.seen.push(datagram.clone());
         }
-        let is_cut = self.cut.contains(&inside) || self.cut.contains(&datagram.to);
+        let is_cut = self.cut.contains(&inside)
+            || self.cut.contains(&datagram.to)
+            || self.cut_one_way.contains(&(inside, datagram.to));
         if is_cut || self.chance(self.weather.loss) {
             return;
         }
@@ -417,6 +438,26 @@ impl Network {
 
     fn chance(&mut self, of_1000: u32) -> bool {
         of_1000 > 0 && self.random.next_u32() % 1000 < of_1000
+    }
+}
+
+impl Host {
+    /// As a routing table has it: from the address in the destination's network, else the first.
+    fn source(&self, transmit: &Transmit) -> SocketAddr {
+        let addresses = || std::iter::once(&self.address).chain(&self.further);
+        let is_chosen = |address: &&SocketAddr| match transmit.from {
+            Some(from) => address.ip() == from,
+            None => network_of(address.ip()) == network_of(transmit.to.ip()),
+        };
+        *addresses().find(is_chosen).unwrap_or(&self.address)
+    }
+}
+
+/// A /24 or a /64.
+fn network_of(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets()[..3].to_vec(),
+        IpAddr::V6(v6) => v6.octets()[..8].to_vec(),
     }
 }
 
