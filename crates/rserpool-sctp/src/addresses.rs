@@ -17,6 +17,9 @@ const IPV4_ADDRESS: u16 = 5;
 /// RFC 9260 §3.3.2.1.2.
 const IPV6_ADDRESS: u16 = 6;
 
+/// RFC 9260 §3.3.2.1.4.
+const HOST_NAME_ADDRESS: u16 = 11;
+
 /// The largest of them, in octets.
 pub(crate) const ADDRESS_PARAMETER_OCTETS_MAX: usize = 20;
 
@@ -59,6 +62,13 @@ pub(crate) fn write<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> Vec<u8> 
         });
         octets
     })
+}
+
+/// RFC 9260 §5.1.2 B: nobody resolves the names that strangers give.
+pub(crate) fn has_host_name(init: &Packet<'_>) -> bool {
+    let value = init.first().value;
+    parameters(value.get(INIT_FIXED_OCTETS..).unwrap_or_default())
+        .any(|(kind, _)| kind == HOST_NAME_ADDRESS)
 }
 
 /// The addresses among parameters.

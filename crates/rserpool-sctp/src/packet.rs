@@ -35,6 +35,7 @@ pub(crate) mod error_cause {
     pub(crate) const INVALID_STREAM_IDENTIFIER: u16 = 1;
     pub(crate) const STALE_COOKIE: u16 = 3;
     pub(crate) const OUT_OF_RESOURCE: u16 = 4;
+    pub(crate) const UNRESOLVABLE_ADDRESS: u16 = 5;
     pub(crate) const RESTART_WITH_NEW_ADDRESSES: u16 = 11;
     pub(crate) const USER_INITIATED_ABORT: u16 = 12;
 }

@@ -19,6 +19,8 @@ enum State {
     CookieWait,
     Up,
     WithDataUnderWay,
+    /// The same, and both ends have two addresses.
+    Multihomed,
     Closing,
 }
 
@@ -67,6 +69,7 @@ fn state() -> impl Strategy<Value = State> {
         Just(State::CookieWait),
         Just(State::Up),
         Just(State::WithDataUnderWay),
+        Just(State::Multihomed),
         Just(State::Closing),
     ]
 }
@@ -108,14 +111,18 @@ const ASSOCIATIONS_MAX: usize = 4;
 
 fn network_in(state: State) -> Network {
     let mut network = Network::new(3);
-    network.add(Config {
-        associations_max: ASSOCIATIONS_MAX,
-        ..client_config()
-    });
-    network.add(Config {
-        associations_max: ASSOCIATIONS_MAX,
-        ..server_config()
-    });
+    for (config, host) in [(client_config(), 1), (server_config(), 2)] {
+        let config = Config {
+            associations_max: ASSOCIATIONS_MAX,
+            ..config
+        };
+        let addresses = [address(host), SocketAddr::from(([10, 2, 0, host], 9899))];
+        if matches!(state, State::Multihomed) {
+            network.add_multihomed(config, &addresses);
+        } else {
+            network.add(config);
+        }
+    }
     network.add(client_config());
     if matches!(state, State::None) {
         // Something to change, of an association that is over.
@@ -161,7 +168,12 @@ fn tag(network: &Network, host: usize, tag: Tag) -> u32 {
 }
 
 fn strike(network: &mut Network, host: usize, attack: &Attack) {
-    let from = network.hosts[1 - host].address;
+    let peer = &network.hosts[1 - host];
+    // Of the peer's addresses, each in turn.
+    let addresses: Vec<_> = std::iter::once(&peer.address)
+        .chain(&peer.further)
+        .collect();
+    let from = *addresses[network.seen.len() % addresses.len()];
     match attack {
         Attack::Noise(octets) => network.inject(from, host, octets),
         Attack::Time(duration) => network.run_for(millis(*duration)),

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use dcsctp::api::DcSctpSocket as _;
 
 use super::{Association, InitSource, Phase, Surroundings};
+use crate::config::Config;
 use crate::event::{Event, PathStatus};
 use crate::heartbeat::HEARTBEAT_INFO;
 use crate::packet::{Header, Packet, Writer, chunk_type, type_length_value};
@@ -81,13 +82,16 @@ impl Association {
     }
 
     /// RFC 6951 §5.4. The tag and the checksum have been checked.
-    pub(crate) fn on_moved(&mut self, from: SocketAddr) {
+    pub(crate) fn on_moved(&mut self, to: Route) {
         match &mut self.paths {
             Some(paths) => {
-                paths.on_moved(from);
+                paths.on_moved(to.remote);
                 self.remote = paths.used().remote;
             }
-            None => self.follow(from),
+            None => {
+                self.local = self.local.and(to.local);
+                self.follow(to.remote);
+            }
         }
     }
 
@@ -136,9 +140,9 @@ impl Association {
             self.advance(around.now);
             return;
         }
-        let before = self.retransmissions();
+        let before = self.retransmissions(around.config);
         self.advance(around.now);
-        if self.retransmissions() != before {
+        if self.retransmissions(around.config) > before {
             self.on_expiry(around);
         }
     }
@@ -167,10 +171,12 @@ impl Association {
         self.socket.handle_input(&ack.finish());
     }
 
-    fn retransmissions(&self) -> Option<usize> {
-        self.socket
-            .get_metrics()
-            .map(|metrics| metrics.rtx_packets_count)
+    /// Grows when T3-rtx has expired, which leaves a window of one packet (RFC 9260 §7.2.3). With
+    /// a larger one, what is repeated is so for another reason.
+    fn retransmissions(&self, config: &Config) -> usize {
+        let metrics = self.socket.get_metrics();
+        let after_expiry = metrics.filter(|metrics| metrics.cwnd_bytes <= config.mtu);
+        after_expiry.map_or(0, |metrics| metrics.rtx_packets_count)
     }
 
     /// Sends the HEARTBEATs of the paths and tells what has become of them.

@@ -34,6 +34,9 @@ impl Endpoint {
         };
         if header.destination_port != self.config.sctp_port {
             self.refuse(source, reply);
+        } else if addresses::has_host_name(packet) {
+            self.outputs.statistics.malformed += 1;
+            self.respond(source, abort(reply, error_cause::UNRESOLVABLE_ADDRESS, &[]));
         } else if let Some(id) = self.identify_init(from, header.source_port) {
             self.on_init_again(id, from, packet, reply);
         } else if !self.config.listen {

@@ -7,8 +7,8 @@ use crate::association::{Association, Phase, abort_cause};
 use crate::cookie::initiate_tag;
 use crate::demultiplexer::Peer;
 use crate::event::{AssociationId, DownReason};
-use crate::out_of_the_blue::{answer, is_unicast};
-use crate::packet::{Packet, chunk_type, read_u16};
+use crate::out_of_the_blue::{abort, answer, is_unicast};
+use crate::packet::{Header, Packet, chunk_type, error_cause, read_u16};
 use crate::route::Route;
 use crate::time::Timestamp;
 
@@ -71,7 +71,7 @@ impl Endpoint {
             self.on_init_ack(id, source, packet);
             return;
         }
-        self.follow_address(id, peer);
+        self.follow_address(id, source, peer);
         self.with(id, |association, around| {
             association.on_packet(packet, source, around)
         });
@@ -116,6 +116,10 @@ impl Endpoint {
             self.outputs.statistics.malformed += 1;
             return;
         }
+        if addresses::has_host_name(packet) {
+            self.refuse_host_name(id, source, packet);
+            return;
+        }
         self.reseed();
         self.with(id, |association, around| {
             if association.is_up() || association.peer_tag.is_some() {
@@ -128,9 +132,24 @@ impl Endpoint {
         });
     }
 
+    /// RFC 9260 §5.1.2 B.
+    fn refuse_host_name(&mut self, id: AssociationId, source: Route, packet: &Packet<'_>) {
+        self.outputs.statistics.malformed += 1;
+        let reply = Header {
+            verification_tag: initiate_tag(packet.octets()).unwrap_or_default(),
+            ..packet.header.reversed()
+        };
+        let cause = error_cause::UNRESOLVABLE_ADDRESS;
+        self.respond(source, abort(reply, cause, &[]));
+        self.with(id, |association, _| {
+            let is_over = association.peer_tag.is_none() && refusal(association, source.remote);
+            is_over.then_some(DownReason::LocalAbort)
+        });
+    }
+
     /// RFC 6951 §5.4: answers go to where the peer was heard last; the tag and the checksum
     /// have been checked. A NAT may give the peer another address at any time.
-    fn follow_address(&mut self, id: AssociationId, peer: Peer) {
+    fn follow_address(&mut self, id: AssociationId, source: Route, peer: Peer) {
         let is_new = self
             .associations
             .get(&id)
@@ -144,7 +163,7 @@ impl Endpoint {
         {
             self.outputs.statistics.address_changes += 1;
             self.with(id, |association, _| {
-                association.on_moved(peer.0);
+                association.on_moved(source);
                 None
             });
         }

@@ -208,10 +208,15 @@ impl Paths {
     /// RFC 6951 §5.4: the UDP port of one of the peer's addresses has changed; or, if only one
     /// of them has ever answered, a NAT has given it another.
     pub(crate) fn on_moved(&mut self, from: SocketAddr) {
-        if let Some(index) = self.find_moved(from) {
-            self.paths[index].route.remote = from;
-            self.list_confirmed();
+        let Some(index) = self.find_moved(from) else {
+            return;
+        };
+        let former = self.paths[index].route.remote;
+        let there = self.paths.iter_mut();
+        for path in there.filter(|path| path.route.remote == former) {
+            path.route.remote = from;
         }
+        self.list_confirmed();
     }
 
     fn find_moved(&self, from: SocketAddr) -> Option<usize> {
@@ -381,17 +386,8 @@ impl Paths {
 impl Ends<'_> {
     /// The routes besides the first.
     fn further(&self) -> Vec<Route> {
-        let peer = self.first.remote.ip();
         if self.listed.is_empty() {
-            let others = self.local.iter().filter(|local| {
-                let is_of_family = local.is_ipv4() == peer.is_ipv4();
-                is_of_family && is_usable(**local, peer) && self.first.local != Some(**local)
-            });
-            let to_peer = |local: &IpAddr| Route {
-                local: Some(*local),
-                remote: self.first.remote,
-            };
-            return others.map(to_peer).collect();
+            return self.routes_by_our_addresses();
         }
         let with_port = |address: &IpAddr| {
             let known = self.known.iter().find(|known| known.ip() == *address);
@@ -405,5 +401,27 @@ impl Ends<'_> {
             remote: with_port(address),
         };
         self.listed.iter().map(to_remote).collect()
+    }
+
+    fn routes_by_our_addresses(&self) -> Vec<Route> {
+        let Route { local, remote } = self.first;
+        let peer = remote.ip();
+        let usable = self
+            .local
+            .iter()
+            .filter(|ours| ours.is_ipv4() == peer.is_ipv4() && is_usable(**ours, peer));
+        let from = |ours: &IpAddr| Route {
+            local: Some(*ours),
+            remote,
+        };
+        let usable: Vec<_> = usable.map(from).collect();
+        match local {
+            // Which of them the first path is from, the routing table knows.
+            None if usable.len() < 2 => Vec::new(),
+            None | Some(_) => usable
+                .into_iter()
+                .filter(|route| route.local != local)
+                .collect(),
+        }
     }
 }

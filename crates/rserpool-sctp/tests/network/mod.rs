@@ -162,7 +162,7 @@ impl Network {
     pub fn add(&mut self, config: Config) -> usize {
         let number = self.hosts.len();
         let endpoint = self.endpoint(config);
-        let address = address(u8::try_from(number).unwrap() + 1);
+        let address = address(u8::try_from(number % 250).unwrap() + 1);
         self.hosts.push(Host {
             address,
             further: Vec::new(),
