@@ -15,9 +15,6 @@ pub(crate) struct Received {
     pub(crate) to: Option<IpAddr>,
 }
 
-/// Whether this system tells, and can be told.
-pub(crate) const IS_KNOWN: bool = cfg!(target_os = "linux");
-
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{enable, receive, send};
 

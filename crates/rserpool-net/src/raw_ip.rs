@@ -62,7 +62,6 @@ pub(crate) enum Held {}
 mod system {
     use super::RawSockets;
     use crate::error_queue;
-    use crate::packet_info;
     use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
     use std::io;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -128,10 +127,6 @@ mod system {
         }
         socket.attach_filter(&filter(at.is_ipv6(), sctp_ports))?;
         error_queue::enable(&socket, at.is_ipv6())?;
-        // The IPv4 header says it by itself.
-        if at.is_ipv6() {
-            packet_info::enable(&socket, true)?;
-        }
         socket.bind(&SockAddr::from(at))?;
         Ok(socket)
     }

@@ -79,7 +79,8 @@ impl SctpOverUdp {
     }
 
     /// Adds an endpoint for further associations with peers that all others know already.
-    pub(crate) fn add(&mut self, config: Config, seed: [u8; 32], sockets: UdpSockets) {
+    pub(crate) fn add(&mut self, config: Config, seed: [u8; 32], mut sockets: UdpSockets) {
+        sockets.on_local_addresses(&config.local_addresses);
         let endpoint = Endpoint::new(config, seed);
         self.ports.push(Port {
             endpoint,
@@ -106,6 +107,7 @@ impl SctpOverUdp {
     /// Our addresses, for associations that begin from now on; empty: whichever a peer sees.
     pub(crate) fn set_local_addresses(&mut self, addresses: &[IpAddr]) {
         for port in &mut self.ports {
+            port.sockets.on_local_addresses(addresses);
             for endpoint in std::iter::once(&mut port.endpoint).chain(&mut port.enrp) {
                 endpoint.set_local_addresses(addresses.to_vec());
             }

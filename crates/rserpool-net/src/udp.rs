@@ -112,7 +112,8 @@ struct Bound {
     socket: Rc<UdpSocket>,
     /// Unspecified where it is bound to all; port 0 where it is raw.
     local: SocketAddr,
-    /// The system says beside each datagram which address it was for.
+    /// The system says beside each datagram which address it was for, and is told from which to
+    /// send. Without, where we have one address, it is faster.
     has_packet_info: bool,
     ready: Readiness,
     is_ready: bool,
@@ -153,7 +154,7 @@ impl UdpSockets {
     pub(crate) fn add_raw(&mut self, raw: RawSockets) -> Result<(), NetError> {
         for (socket, address) in raw.sockets {
             let local = SocketAddr::new(address, 0);
-            let bound = Bound::new(socket, local, local.is_ipv6());
+            let bound = Bound::new(socket, local);
             let failed = |error| NetError::new(Operation::OpenRawIp, None, error);
             self.sockets.push(bound.map_err(failed)?);
         }
@@ -164,6 +165,20 @@ impl UdpSockets {
     /// Whether something can be sent that is not encapsulated.
     pub(crate) fn has_raw(&self) -> bool {
         self.sockets.iter().any(Bound::is_raw)
+    }
+
+    /// Our addresses: with more than one of a family, answers must come from the one that was
+    /// asked.
+    pub(crate) fn on_local_addresses(&mut self, addresses: &[IpAddr]) {
+        for bound in &mut self.sockets {
+            let same_family = |at: &&IpAddr| at.is_ipv4() == bound.local.is_ipv4();
+            let has_several = addresses.iter().filter(same_family).count() > 1;
+            if has_several && bound.local.ip().is_unspecified() && !bound.has_packet_info {
+                // Failing that, the routing table chooses.
+                bound.has_packet_info =
+                    packet_info::enable(&*bound.socket, bound.local.is_ipv6()).unwrap_or(false);
+            }
+        }
     }
 
     /// The UDP port.
@@ -300,7 +315,7 @@ impl UdpSockets {
 }
 
 impl Bound {
-    fn new(socket: Socket, local: SocketAddr, has_packet_info: bool) -> io::Result<Self> {
+    fn new(socket: Socket, local: SocketAddr) -> io::Result<Self> {
         // Smaller buffers work too, with more retransmissions under a burst.
         let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_OCTETS);
         let _ = socket.set_send_buffer_size(SOCKET_BUFFER_OCTETS);
@@ -311,7 +326,7 @@ impl Bound {
             is_ready: false,
             socket,
             local,
-            has_packet_info,
+            has_packet_info: false,
         })
     }
 
@@ -355,8 +370,7 @@ impl Bound {
         // Past tokio's own readiness: that starts as "not writable", and the first INIT would wait
         // for a retransmission.
         if let Some(from) = from
-            && self.local.ip().is_unspecified()
-            && packet_info::IS_KNOWN
+            && self.has_packet_info
         {
             return packet_info::send(&*self.socket, from, to, payload);
         }
@@ -420,11 +434,10 @@ fn bind_one(at: SocketAddr) -> io::Result<Bound> {
         socket.set_only_v6(true)?;
     }
     error_queue::enable(&socket, at.is_ipv6())?;
-    let has_packet_info = at.ip().is_unspecified() && packet_info::enable(&socket, at.is_ipv6())?;
     socket.bind(&at.into())?;
     let mut local = at;
     local.set_port(socket.local_addr()?.as_socket().map_or(0, |at| at.port()));
-    Bound::new(socket, local, has_packet_info)
+    Bound::new(socket, local)
 }
 
 #[cfg(test)]
@@ -509,6 +522,7 @@ mod tests {
     async fn an_answer_comes_from_the_address_that_was_asked() {
         let wildcard = [Ipv4Addr::UNSPECIFIED.into()];
         let mut b = UdpSockets::bind(&wildcard, Port::Any).unwrap().0;
+        b.on_local_addresses(&[[10, 1, 0, 1].into(), [10, 2, 0, 1].into()]);
         let (mut a, at_a) = sockets();
         let asked = SocketAddr::from(([127, 0, 0, 2], b.port()));
         a.send(None, asked, b"who?".to_vec());
