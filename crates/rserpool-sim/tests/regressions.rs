@@ -212,7 +212,8 @@ fn seed_2923_a_registrar_that_had_stood_still_asked_a_peer_over_a_lost_associati
     assert_holds(2923, &Scenario::random(2923));
 }
 
-/// While a peer was suspected, a stranger said that it was that peer, and was believed from then on.
+/// While a peer was suspected, a stranger said that it was that peer, and was believed from then
+/// on.
 #[test]
 fn seed_9483_a_stranger_took_the_identifier_of_a_suspected_registrar_and_removed_its_elements() {
     assert_holds(9483, &Scenario::random(9483));

@@ -129,8 +129,8 @@ impl Registrar {
     }
 
     /// Whether an identifier is this registrar's own, or that of a peer which is somewhere else
-    /// (RFC 5353 §3.2.1: "very remote", but not impossible). Until a peer has been silent for so long
-    /// that it counts as gone, nobody at another host speaks for it.
+    /// (RFC 5353 §3.2.1: "very remote", but not impossible). Until a peer has been silent for so
+    /// long that it counts as gone, nobody at another host speaks for it.
     fn is_conflict(&self, from: AssociationId, sender: RegistrarId, remote: &PeerAddress) -> bool {
         if sender == self.config.id {
             return true;
