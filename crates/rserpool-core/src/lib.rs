@@ -4,6 +4,7 @@
 //! - [`registrar`]: keeps the handlespace, answers resolutions, watches pool elements.
 //! - [`pool_element`]: keeps one registration alive.
 //! - [`pool_user`]: resolves pool handles, with a cache and dynamic updates.
+//! - [`session`]: cookies and business cards between a pool user and a pool element.
 //!
 //! Each is a [`Machine`]: inputs and a time go in, outputs and a deadline come out. This crate
 //! has no clock, no socket, no runtime and no log; the same seed and inputs give the same outputs.
@@ -18,6 +19,7 @@ mod random;
 mod rate_limit;
 pub mod registrar;
 mod server_hunt;
+pub mod session;
 mod timer_queue;
 mod timers;
 mod timestamp;
