@@ -1,5 +1,5 @@
-//! A user-space SCTP endpoint (RFC 9260) with many associations, over UDP (RFC 6951), without a
-//! socket, a clock or a runtime: octets and a time go in, datagrams and events come out.
+//! A user-space SCTP endpoint (RFC 9260) with many associations, over UDP (RFC 6951) or IP itself,
+//! without a socket, a clock or a runtime: octets and a time go in, datagrams and events come out.
 //!
 //! - [`Endpoint`]: the entry points.
 //! - [`Config`], [`Timers`]: what may be chosen.
@@ -8,7 +8,23 @@
 //! The association machinery is the `dcsctp` crate, unmodified, one socket for each association.
 //! This crate adds what an endpoint open to strangers needs: demultiplexing, set-up without
 //! state before an authenticated cookie, answers to packets out of the blue, detection of silent
-//! peers, peers that move behind a NAT, and bounds on everything that others can fill.
+//! peers, peers that move behind a NAT, several paths to a peer, and bounds on everything that
+//! others can fill.
+//!
+//! # Several paths
+//!
+//! An endpoint with [`Config::local_addresses`] tells them to its peers, and every endpoint takes
+//! those of its peers. Each becomes a path once it has answered a HEARTBEAT with our nonce
+//! (RFC 9260 §5.4). Data takes the primary path as long as that answers; after one expiry of the
+//! retransmission timer, the retransmission and all that follows take another (RFC 7829), and
+//! return when the primary path answers again. An association is lost when all its paths are.
+//! [`Endpoint::paths`] and [`Event::Path`] tell, [`Endpoint::set_primary`] chooses. A peer of one
+//! address costs nothing of this.
+//!
+//! # Over IP itself
+//!
+//! A [`Transmit::to`] with port 0 is a packet for IP protocol 132, not encapsulated; so is one
+//! from there. Addresses that such a peer lists have port 0 too.
 //!
 //! # Example
 //!
