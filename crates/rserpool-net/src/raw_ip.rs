@@ -12,7 +12,7 @@
 //!
 //! Linux alone, and it takes CAP_NET_RAW.
 
-use crate::error::{NetError, Operation};
+use crate::error::NetError;
 use socket2::Socket;
 use std::net::IpAddr;
 
@@ -33,7 +33,6 @@ impl RawSockets {
     /// where as many nodes as may have raw sockets.
     pub(crate) fn open(addresses: &[IpAddr], sctp_ports: &[u16]) -> Result<Self, NetError> {
         system::open(addresses, sctp_ports)
-            .map_err(|error| NetError::new(Operation::OpenRawIp, None, error))
     }
 }
 
@@ -61,6 +60,7 @@ pub(crate) enum Held {}
 #[cfg(target_os = "linux")]
 mod system {
     use super::RawSockets;
+    use crate::error::{NetError, Operation};
     use crate::error_queue;
     use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
     use std::io;
@@ -90,7 +90,7 @@ mod system {
         }
     }
 
-    pub(super) fn open(addresses: &[IpAddr], sctp_ports: &[u16]) -> io::Result<RawSockets> {
+    pub(super) fn open(addresses: &[IpAddr], sctp_ports: &[u16]) -> Result<RawSockets, NetError> {
         let any = [
             IpAddr::from(Ipv4Addr::UNSPECIFIED),
             IpAddr::from(Ipv6Addr::UNSPECIFIED),
@@ -98,33 +98,30 @@ mod system {
         let is_any = addresses.is_empty();
         let mut sockets = Vec::new();
         for &address in if is_any { &any[..] } else { addresses } {
-            match open_at(address, sctp_ports) {
+            match open_at(address, sctp_ports).map_err(failed) {
                 Ok(socket) => sockets.push((socket, address)),
                 // A host without IPv6.
-                Err(error) if !sockets.is_empty() && is_any && !is_forbidden(&error) => {}
+                Err(error) if !sockets.is_empty() && is_any && error.is_missing_family() => {}
                 Err(error) => return Err(error),
             }
         }
         // Not before it is clear that we may: asking can make the kernel load SCTP.
         if kernel_has_sctp() {
-            return Err(io::ErrorKind::Unsupported.into());
+            return Err(failed(io::ErrorKind::Unsupported.into()));
         }
-        let held = sctp_ports.iter().map(|port| hold(*port));
-        let held = held.collect::<io::Result<_>>()?;
+        let held = sctp_ports.iter().map(|port| hold(*port).map_err(failed));
+        let held = held.collect::<Result<_, _>>()?;
         Ok(RawSockets { sockets, held })
     }
 
-    fn is_forbidden(error: &io::Error) -> bool {
-        error.kind() == io::ErrorKind::PermissionDenied
+    fn failed(error: io::Error) -> NetError {
+        NetError::new(Operation::OpenRawIp, None, error)
     }
 
     fn open_at(address: IpAddr, sctp_ports: &[u16]) -> io::Result<Socket> {
         let at = SocketAddr::new(address, 0);
         let domain = Domain::for_address(at);
         let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(SCTP)))?;
-        if at.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
         socket.attach_filter(&filter(at.is_ipv6(), sctp_ports))?;
         error_queue::enable(&socket, at.is_ipv6())?;
         socket.bind(&SockAddr::from(at))?;
@@ -178,11 +175,13 @@ mod system {
 #[cfg(not(target_os = "linux"))]
 mod system {
     use super::RawSockets;
+    use crate::error::{NetError, Operation};
     use std::io;
     use std::net::IpAddr;
 
-    pub(super) fn open(_addresses: &[IpAddr], _sctp_ports: &[u16]) -> io::Result<RawSockets> {
-        Err(io::ErrorKind::Unsupported.into())
+    pub(super) fn open(_: &[IpAddr], _: &[u16]) -> Result<RawSockets, NetError> {
+        let source = io::ErrorKind::Unsupported.into();
+        Err(NetError::new(Operation::OpenRawIp, None, source))
     }
 }
 

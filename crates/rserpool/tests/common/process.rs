@@ -1,5 +1,6 @@
 //! A process of a test: the test binary itself, asked for one of its ignored tests.
 
+use super::namespace::Namespace;
 use super::soon;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,14 +16,19 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(role: &str, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command
-            .args([role, "--exact", "--ignored", "--nocapture"])
-            .kill_on_drop(true);
-        command
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .stdin(Stdio::null());
+        Self::spawn(&mut command(role, variables))
+    }
+
+    /// On a host of its own.
+    pub(crate) fn start_at(host: &Namespace, role: &str, variables: &[(&str, &str)]) -> Self {
+        let runtime = tokio::runtime::Handle::current();
+        host.inside(|| {
+            let _within = runtime.enter();
+            Self::spawn(&mut command(role, variables))
+        })
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
@@ -66,4 +72,16 @@ impl Process {
             .await
             .unwrap();
     }
+}
+
+fn command(role: &str, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args([role, "--exact", "--ignored", "--nocapture"])
+        .kill_on_drop(true);
+    command
+        .envs(variables.iter().copied())
+        .stdout(Stdio::piped())
+        .stdin(Stdio::null());
+    command
 }
