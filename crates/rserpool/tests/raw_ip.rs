@@ -108,7 +108,7 @@ async fn registrar_process() {
     let builder = builder.enrp_multicast(Multicast::off()).timers(timers());
     let _registrar = builder.start().await.unwrap();
     println!("serving");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]
