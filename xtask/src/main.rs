@@ -2,6 +2,7 @@
 //!
 //! Only the standard library, so that the first run on a fresh machine starts at once.
 
+mod interop;
 mod process;
 mod task;
 

@@ -96,6 +96,13 @@ pub(crate) fn exists(name: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// The number of the user as whom this runs; none if that cannot be told.
+pub(crate) fn effective_user() -> Option<u32> {
+    let mut id = program("id");
+    let output = id.arg("-u").output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
 /// The command as one would type it.
 pub(crate) fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program())

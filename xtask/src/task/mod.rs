@@ -3,6 +3,7 @@
 mod bench;
 mod captures;
 mod fuzz;
+mod interop;
 mod measure;
 mod sim;
 mod test;
@@ -18,7 +19,7 @@ pub(crate) struct Task {
 }
 
 /// Every task, in the order of `--help`.
-pub(crate) const TASKS: [Task; 8] = [
+pub(crate) const TASKS: [Task; 9] = [
     test::TASK,
     sim::TASK,
     fuzz::TASK,
@@ -27,6 +28,7 @@ pub(crate) const TASKS: [Task; 8] = [
     measure::PARTITION,
     measure::JOIN,
     captures::TASK,
+    interop::TASK,
 ];
 
 /// The value after the option `name` as a number.

@@ -1,0 +1,112 @@
+//! Our programs and rsplib's on the same nodes: scenarios whose roles either side plays.
+//!
+//! The nodes are network namespaces of a User-Mode Linux guest, whose kernel has SCTP. The guest
+//! runs on this machine's own files, so what was built here runs there; its first process is
+//! this very program.
+
+mod capture;
+mod guest;
+mod machine;
+mod network;
+mod options;
+mod program;
+mod scenario;
+mod side;
+
+use crate::process::{self, Failure};
+use machine::Folder;
+use options::Options;
+use scenario::{Outcome, Record};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long all scenarios together may take.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// Says that this is the guest's first process.
+const GUEST: &str = "--guest";
+
+/// Plays what `arguments` ask for.
+pub(crate) fn main(arguments: &[String]) -> Result<(), Failure> {
+    // The kernel adds words of its own to those of its first process.
+    if let [first, folder, ..] = arguments
+        && first == GUEST
+    {
+        guest::main(Path::new(folder));
+    }
+    let options = Options::parse(arguments)?;
+    if let Some(why) = machine::obstacle() {
+        if std::env::var_os("CI").is_some() {
+            return Err(Failure::Check(format!("cannot run: {why}")));
+        }
+        println!("SKIPPED: {why}");
+        return Ok(());
+    }
+    let folder = Folder::new(options.keep)?;
+    if let Some(command) = &options.command {
+        let job = ["--run".to_owned(), command.clone()];
+        machine::run(folder.path(), &job, None, LIMIT)?;
+        return guest_error(folder.path());
+    }
+    play(&options, folder.path())
+}
+
+fn play(options: &Options, folder: &Path) -> Result<(), Failure> {
+    let rsp = build_rsp()?;
+    let mut job = vec!["--play".to_owned(), rsp.display().to_string()];
+    for cast in &options.casts {
+        job.push(format!("{} {}", cast.scenario, cast.roles()));
+    }
+    let booted = machine::run(folder, &job, None, LIMIT);
+    let records: Vec<Record> = (options.casts.iter())
+        .map(|cast| cast.judge(folder))
+        .collect();
+    report(&records, options.json);
+    booted?;
+    guest_error(folder)?;
+    let failed = records.iter().filter(|record| record.outcome == Outcome::Failed).count();
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(Failure::Check(format!("{failed} of {} runs failed", records.len())))
+}
+
+fn build_rsp() -> Result<PathBuf, Failure> {
+    let mut command = process::cargo();
+    process::run(command.args(["build", "--quiet", "--package", "rsp"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| process::root().join("target"), PathBuf::from);
+    Ok(target.join("debug/rsp"))
+}
+
+/// What the guest could not do, if anything.
+fn guest_error(folder: &Path) -> Result<(), Failure> {
+    match std::fs::read_to_string(folder.join("error")) {
+        Ok(text) => Err(Failure::Check(text)),
+        Err(_) => Ok(()),
+    }
+}
+
+fn report(records: &[Record], json: bool) {
+    for record in records {
+        println!("{}", record.line());
+    }
+    let _ = json;
+}
+
+/// What the guest does, by the words of its job.
+fn guest_job(job: &[String], folder: &Path) -> Result<(), Failure> {
+    match job {
+        [kind, command] if kind == "--run" => {
+            let mut shell = guest::tool("sh");
+            process::run(shell.args(["-c", command]))
+        }
+        [kind, rsp, casts @ ..] if kind == "--play" => {
+            for line in casts {
+                scenario::Cast::parse(line)?.play(Path::new(rsp), folder)?;
+            }
+            Ok(())
+        }
+        _ => Err(Failure::Usage("the guest's job is unknown".to_owned())),
+    }
+}
