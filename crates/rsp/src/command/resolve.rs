@@ -9,10 +9,11 @@ use crate::option::{node, policy};
 use crate::output::{self, Format, table, table_text};
 use crate::signals::Signals;
 use anyhow::anyhow;
-use rserpool::{PoolHandle, PoolUser, Resolution};
+use rserpool::{PoolElementId, PoolHandle, PoolUser, Resolution};
 use rserpool_wire::RegistrationLife;
 use rserpool_wire::parameter::{PoolElement, UserTransport};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Ask a registrar for the elements of a pool, in the order of its policy
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// How many elements; without it all that fit into one answer
     #[arg(long, value_name = "N")]
     items: Option<u32>,
+    /// Ask this often, and show how often each element was the first
+    #[arg(long, value_name = "N", conflicts_with = "watch", value_parser = at_least_one())]
+    times: Option<u32>,
     /// Stay, and show the pool again whenever it changes
     #[arg(long, short, conflicts_with = "items")]
     watch: bool,
@@ -35,10 +39,15 @@ pub(crate) struct Arguments {
     life: node::Life,
 }
 
+fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
+}
+
 const EXAMPLES: &str = "\
 Examples:
   rsp resolve echo
   rsp resolve echo --items 1 -o json | jq -r '.pool_elements[0].address'
+  rsp resolve echo --items 1 --times 1000       what each element's share is
   rsp resolve echo --watch
   rsp resolve echo --registrar tcp:10.0.0.1
 
@@ -66,6 +75,22 @@ struct Row {
     life_s: Option<u32>,
 }
 
+/// How often one was the first of an answer, as JSON.
+#[derive(Serialize)]
+struct Share {
+    id: String,
+    first: u32,
+}
+
+/// All shares as JSON.
+#[derive(Serialize)]
+struct Shares {
+    pool_handle: String,
+    policy: String,
+    times: u32,
+    shares: Vec<Share>,
+}
+
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let mut signals = Signals::listen()?;
     let pool = PoolHandle::from(arguments.pool.as_str());
@@ -84,12 +109,58 @@ async fn ask(arguments: &Arguments, user: &PoolUser, pool: &PoolHandle) -> Outco
     if arguments.watch {
         return watch(arguments.format.format(), user, pool).await;
     }
+    if let Some(times) = arguments.times {
+        return show_shares(arguments, times, user, pool).await;
+    }
+    let resolution = resolve(arguments, user, pool).await?;
+    show(arguments.format.format(), pool, &resolution)?;
+    Ok(())
+}
+
+async fn resolve(
+    arguments: &Arguments,
+    user: &PoolUser,
+    pool: &PoolHandle,
+) -> Result<Resolution, Failure> {
     let resolution = match arguments.items {
         Some(items) => user.resolve_items(pool.clone(), items).await,
         None => user.resolve(pool.clone()).await,
     };
-    let resolution = resolution.map_err(|failed| user::failure(pool, &failed))?;
-    show(arguments.format.format(), pool, &resolution)?;
+    resolution.map_err(|failed| user::failure(pool, &failed))
+}
+
+async fn show_shares(
+    arguments: &Arguments,
+    times: u32,
+    user: &PoolUser,
+    pool: &PoolHandle,
+) -> Outcome {
+    let mut counts = BTreeMap::<PoolElementId, u32>::new();
+    let mut policy = String::new();
+    for _ in 0..times {
+        let resolution = resolve(arguments, user, pool).await?;
+        if let Some(first) = resolution.pool_elements.first() {
+            *counts.entry(first.decode().id).or_default() += 1;
+        }
+        policy = policy::short(&resolution.policy);
+    }
+    let shares = counts.into_iter().map(|(id, first)| Share { id: id.to_string(), first });
+    match arguments.format.format() {
+        Format::Json => output::json(&Shares {
+            pool_handle: pool.to_string(),
+            policy,
+            times,
+            shares: shares.collect(),
+        })?,
+        Format::Table => {
+            let mut table = table(["ELEMENT", "FIRST", "SHARE"]);
+            for share in shares {
+                let part = f64::from(share.first) / f64::from(times);
+                table.add_row([share.id, share.first.to_string(), format!("{part:.3}")]);
+            }
+            output::line(table_text(&table))?;
+        }
+    }
     Ok(())
 }
 
