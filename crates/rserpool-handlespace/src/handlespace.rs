@@ -333,6 +333,13 @@ impl<T> Handlespace<T> {
         self.checksums.of(owner)
     }
 
+    /// The PE checksum of a registrar as rsplib calculates it. The same as
+    /// [`checksum`](Self::checksum) up to some twenty thousand pool elements; beyond, carries are
+    /// lost, because rsplib adds the words, in the order of a little-endian host, in 32 bits.
+    pub fn rsplib_checksum(&self, owner: RegistrarId) -> PeChecksum {
+        self.checksums.of_rsplib(owner)
+    }
+
     /// How many pool elements a registrar owns.
     pub fn owned(&self, owner: RegistrarId) -> usize {
         self.checksums.elements_of(owner)

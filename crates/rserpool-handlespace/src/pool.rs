@@ -1,5 +1,6 @@
 //! One pool, and one pool element in it, as a handlespace keeps them.
 
+use crate::checksum::BlockSum;
 use crate::policy::MemberSelection;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -12,7 +13,7 @@ use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId, RegistrationLife};
 pub(crate) struct Pool {
     pub(crate) handle: PoolHandle,
     /// The part of the handle in the checksum of each pool element.
-    pub(crate) handle_sum: u64,
+    pub(crate) handle_sum: BlockSum,
     /// The overall policy, that of the first pool element.
     pub(crate) policy: Policy,
     /// The overall transport type and use, those of the first pool element.
@@ -85,7 +86,7 @@ impl Pool {
     }
 
     /// The part of a pool element of this pool in its owner's checksum.
-    pub(crate) fn block_sum(&self, id: PoolElementId) -> u64 {
+    pub(crate) fn block_sum(&self, id: PoolElementId) -> BlockSum {
         self.handle_sum + crate::checksum::id_sum(id)
     }
 }

@@ -13,17 +13,27 @@ use rserpool_wire::parameter::Policy;
 pub(super) const USER_RULE: UserRule = UserRule::InOrder;
 
 pub(super) fn new() -> Box<dyn MemberSelection> {
-    Box::new(LeastUsedWithDegradation {
-        groups: Groups::default(),
-        degradations: Vec::new(),
-    })
+    Box::new(LeastUsedWithDegradation::new(values))
 }
 
-struct LeastUsedWithDegradation {
+/// A policy that counts what each pool element was given since it told its load.
+pub(super) struct LeastUsedWithDegradation {
+    /// Load, and what one selection adds to it.
+    values: fn(&Policy) -> (u64, u32),
     /// By load + degradation counter × load degradation.
     groups: Groups,
     /// What one selection adds, by slot.
     degradations: Vec<u32>,
+}
+
+impl LeastUsedWithDegradation {
+    pub(super) fn new(values: fn(&Policy) -> (u64, u32)) -> Self {
+        Self {
+            values,
+            groups: Groups::default(),
+            degradations: Vec::new(),
+        }
+    }
 }
 
 impl MemberSelection for LeastUsedWithDegradation {
@@ -32,13 +42,13 @@ impl MemberSelection for LeastUsedWithDegradation {
         if index >= self.degradations.len() {
             self.degradations.resize(index + 1, 0);
         }
-        let (load, degradation) = values(policy);
+        let (load, degradation) = (self.values)(policy);
         self.degradations[index] = degradation;
         self.groups.insert(slot, load);
     }
 
     fn update(&mut self, slot: u32, policy: &Policy) {
-        let (load, degradation) = values(policy);
+        let (load, degradation) = (self.values)(policy);
         self.degradations[slot as usize] = degradation;
         // §5.2.2: "added or updated by registration or re-registration, this counter MUST be set
         // to 0", also where the values are the same.
@@ -71,7 +81,7 @@ impl MemberSelection for LeastUsedWithDegradation {
     fn check_invariants(&self, members: &BTreeMap<u32, Policy>) {
         self.groups.check(members);
         for (&slot, policy) in members {
-            let (load, degradation) = values(policy);
+            let (load, degradation) = (self.values)(policy);
             assert_eq!(self.degradations[slot as usize], degradation);
             let added = self.groups.key(slot) - load;
             let whole = added.checked_rem(u64::from(degradation)).unwrap_or(added);

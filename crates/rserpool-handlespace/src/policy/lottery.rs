@@ -84,6 +84,69 @@ impl MemberSelection for Lottery {
     }
 }
 
+/// A policy whose weights grow less with each selection until a pool element registers again.
+pub(super) struct DegradingLottery {
+    /// The weight at first, and what one selection takes from it.
+    values: fn(&Policy) -> (u32, u32),
+    urn: Urn,
+    /// By slot.
+    degradations: Vec<u32>,
+}
+
+impl DegradingLottery {
+    pub(super) fn new(values: fn(&Policy) -> (u32, u32)) -> Self {
+        Self {
+            values,
+            urn: Urn::default(),
+            degradations: Vec::new(),
+        }
+    }
+}
+
+impl MemberSelection for DegradingLottery {
+    fn insert(&mut self, slot: u32, policy: &Policy) {
+        let index = slot as usize;
+        if index >= self.degradations.len() {
+            self.degradations.resize(index + 1, 0);
+        }
+        let (weight, degradation) = (self.values)(policy);
+        self.degradations[index] = degradation;
+        self.urn.set(slot, weight);
+    }
+
+    fn update(&mut self, slot: u32, policy: &Policy) {
+        self.insert(slot, policy);
+    }
+
+    fn remove(&mut self, slot: u32) {
+        self.urn.set(slot, 0);
+    }
+
+    fn select(&mut self, items: usize, random: &mut dyn Rng, selected: &mut Vec<u32>) {
+        self.peek(items, random, selected);
+        for &slot in &*selected {
+            let index = slot as usize;
+            let left = self.urn.weights[index].saturating_sub(self.degradations[index]);
+            self.urn.set(slot, left.max(1));
+        }
+    }
+
+    fn peek(&self, items: usize, random: &mut dyn Rng, selected: &mut Vec<u32>) {
+        self.urn.draw(items, random, &mut Vec::new(), selected);
+    }
+
+    fn check_invariants(&self, members: &BTreeMap<u32, Policy>) {
+        for (index, &weight) in self.urn.weights.iter().enumerate() {
+            let slot = u32::try_from(index).expect("slots are 32 bits");
+            let most = members
+                .get(&slot)
+                .map_or(0, |policy| (self.values)(policy).0);
+            assert!(weight <= most, "slot {slot} has more than at first");
+            assert_eq!(weight == 0, most == 0, "slot {slot} is stale");
+        }
+    }
+}
+
 impl Urn {
     fn set(&mut self, slot: u32, weight: u32) {
         while self.weights.len() <= slot as usize {

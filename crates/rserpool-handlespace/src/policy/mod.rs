@@ -12,6 +12,7 @@ mod random;
 mod randomized_least_used;
 mod ring;
 mod round_robin;
+mod rsplib;
 mod sorted;
 mod weighted_random;
 mod weighted_round_robin;
@@ -123,10 +124,11 @@ const STANDARD: [Standard; 10] = [
 ];
 
 impl Policies {
-    /// The nine policies of RFC 5356, and [`MOST_USED`].
+    /// The nine policies of RFC 5356, [`MOST_USED`], and those that rsplib has beside them.
     pub fn standard() -> Self {
         let constructors = STANDARD
             .iter()
+            .chain(&rsplib::RSPLIB)
             .map(|&(policy_type, new, _)| (policy_type, Arc::new(new) as Constructor))
             .collect();
         Self { constructors }
@@ -162,6 +164,7 @@ impl Default for Policies {
 pub(crate) fn user_rule(policy_type: PolicyType) -> UserRule {
     STANDARD
         .iter()
+        .chain(&rsplib::RSPLIB)
         .find(|(known, _, _)| *known == policy_type)
         .map_or(UserRule::InTurn, |&(_, _, rule)| rule)
 }
