@@ -2,8 +2,11 @@
 //!
 //! Usable from any thread and any runtime: it talks to the node's thread by channels.
 
+use crate::control::Saying;
 use rserpool_core::AssociationId;
 use rserpool_sctp::{DownReason, Outgoing};
+use rserpool_wire::asap::BusinessCard;
+use rserpool_wire::parameter::{COOKIE_OCTETS_MAX, Cookie};
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
@@ -51,6 +54,8 @@ pub enum SendFailed {
     InvalidStream,
     /// Payload protocol 11 is ASAP's own.
     ReservedPayloadProtocol,
+    /// Larger than [`COOKIE_OCTETS_MAX`].
+    CookieTooLarge,
 }
 
 impl fmt::Display for SendFailed {
@@ -66,6 +71,11 @@ impl fmt::Display for SendFailed {
             Self::ReservedPayloadProtocol => {
                 f.write_str("payload protocol 11 belongs to ASAP: choose another")
             }
+            Self::CookieTooLarge => write!(
+                f,
+                "a cookie has at most {COOKIE_OCTETS_MAX} octets: keep the rest where the other \
+                 pool elements find it"
+            ),
         }
     }
 }
@@ -78,6 +88,24 @@ pub struct Connection {
     outlet: Outlet,
     inlet: Inlet,
     peer: SocketAddr,
+    /// What [`Connection::recv`] has passed by.
+    cookie_echo: Option<Vec<u8>>,
+}
+
+/// What a pool user's association brings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ConnectionEvent {
+    /// A message.
+    Message(Received),
+    /// The session began at another pool element, whose latest cookie this is: the state to go on
+    /// from. It comes before the messages that were sent to this pool element, and at most once.
+    ///
+    /// It comes from the pool user, who can put in it what it likes: open it with what it was
+    /// sealed with.
+    CookieEcho(Vec<u8>),
+    /// The pool user is a pool element too: its pool, and by whom it can be replaced.
+    BusinessCard(BusinessCard),
 }
 
 impl Connection {
@@ -86,20 +114,77 @@ impl Connection {
             outlet,
             inlet,
             peer,
+            cookie_echo: None,
         }
     }
 
-    /// The next message; `None` when the association is gone and all its messages are taken.
+    /// The next message; `None` when the association is gone and all its messages are taken. An
+    /// echoed cookie is put aside for [`Connection::take_cookie_echo`], a business card is
+    /// passed over.
     ///
     /// Cancelling the future loses nothing.
     pub async fn recv(&mut self) -> Option<Received> {
         loop {
+            match self.recv_event().await? {
+                ConnectionEvent::Message(received) => return Some(received),
+                ConnectionEvent::CookieEcho(cookie) => self.cookie_echo = Some(cookie),
+                ConnectionEvent::BusinessCard(_) => {}
+            }
+        }
+    }
+
+    /// The next message, echoed cookie or business card; `None` when the association is gone and
+    /// all is taken.
+    ///
+    /// Cancelling the future loses nothing.
+    pub async fn recv_event(&mut self) -> Option<ConnectionEvent> {
+        loop {
             match self.inlet.recv().await? {
-                Incoming::Message(received) => return Some(received),
+                Incoming::Message(received) => return Some(ConnectionEvent::Message(received)),
+                Incoming::CookieEcho(cookie) => return Some(ConnectionEvent::CookieEcho(cookie)),
+                Incoming::BusinessCard(card) => return Some(ConnectionEvent::BusinessCard(card)),
                 Incoming::Opened { .. } => {}
                 Incoming::Closed { .. } => return None,
             }
         }
+    }
+
+    /// The cookie that the pool user echoed before the message that [`Connection::recv`] gave
+    /// last; see [`ConnectionEvent::CookieEcho`]. Once.
+    pub fn take_cookie_echo(&mut self) -> Option<Vec<u8>> {
+        self.cookie_echo.take()
+    }
+
+    /// Gives the pool user the state of the session to keep, in place of what it was given before
+    /// (RFC 5352 §3.8). If this pool element fails, the next one gets it back before anything
+    /// else. Waits like [`Connection::send_with`], and keeps its place among what is sent on
+    /// stream 0: what was sent there before has arrived when the cookie has.
+    ///
+    /// # Errors
+    /// See [`SendFailed`].
+    pub async fn send_cookie(&self, cookie: impl Into<Vec<u8>>) -> Result<(), SendFailed> {
+        let cookie = cookie.into();
+        if cookie.len() > COOKIE_OCTETS_MAX {
+            return Err(SendFailed::CookieTooLarge);
+        }
+        let octets = cookie.len();
+        self.outlet
+            .say(Saying::Cookie(Cookie(cookie)), octets)
+            .await
+    }
+
+    /// Tells the pool user by which elements of this pool this one would like to be replaced, the
+    /// best first (RFC 5352 §3.9). A session goes by it as far as a registrar confirms them.
+    ///
+    /// # Errors
+    /// See [`SendFailed`].
+    pub async fn send_business_card(&self, card: BusinessCard) -> Result<(), SendFailed> {
+        let octets = card
+            .pool_elements
+            .iter()
+            .map(|element| element.as_octets().len());
+        let octets = octets.sum();
+        self.outlet.say(Saying::BusinessCard(card), octets).await
     }
 
     /// Sends a message on stream 0 with payload protocol 0; see [`Connection::send_with`].
@@ -152,6 +237,11 @@ pub(crate) enum DataCommand {
         outgoing: Outgoing,
         cost: usize,
     },
+    Say {
+        association: AssociationId,
+        saying: Saying,
+        cost: usize,
+    },
     Close {
         association: AssociationId,
     },
@@ -189,14 +279,7 @@ impl Outlet {
     /// See [`SendFailed`].
     pub async fn send(&self, stream: u16, ppid: u32, data: Vec<u8>) -> Result<(), SendFailed> {
         check(stream, ppid, &data)?;
-        let cost = (data.len() + MESSAGE_OVERHEAD_OCTETS).min(SEND_CREDIT_OCTETS);
-        let permits = u32::try_from(cost).expect("SEND_CREDIT_OCTETS fits 32 bits");
-        let room = self
-            .credit
-            .acquire_many(permits)
-            .await
-            .map_err(|_| SendFailed::Closed)?;
-        room.forget();
+        let cost = self.make_room(data.len()).await?;
         let association = self.association;
         let outgoing = Outgoing {
             stream,
@@ -210,6 +293,35 @@ impl Outlet {
             cost,
         };
         self.commands.send(command).map_err(|_| SendFailed::Closed)
+    }
+
+    /// Says something on the control channel, as soon as there is room.
+    pub(crate) async fn say(&self, saying: Saying, octets: usize) -> Result<(), SendFailed> {
+        let cost = self.make_room(octets).await?;
+        let association = self.association;
+        let command = DataCommand::Say {
+            association,
+            saying,
+            cost,
+        };
+        self.commands.send(command).map_err(|_| SendFailed::Closed)
+    }
+
+    /// Says what a [`crate::SessionControl`] was told to, if the association is its.
+    ///
+    /// # Errors
+    /// See [`SendFailed`].
+    pub async fn say_waiting(&self) -> Result<(), SendFailed> {
+        self.say(Saying::Waiting, 0).await
+    }
+
+    /// Takes the room for a message, which is given back when it has arrived.
+    async fn make_room(&self, octets: usize) -> Result<usize, SendFailed> {
+        let cost = (octets + MESSAGE_OVERHEAD_OCTETS).min(SEND_CREDIT_OCTETS);
+        let permits = u32::try_from(cost).expect("SEND_CREDIT_OCTETS fits 32 bits");
+        let room = self.credit.acquire_many(permits).await;
+        room.map_err(|_| SendFailed::Closed)?.forget();
+        Ok(cost)
     }
 
     /// Whether the association is gone.
@@ -252,9 +364,15 @@ pub enum Incoming {
         outlet: Outlet,
         /// When it came up.
         at: Instant,
+        /// Whether it began with the cookie of another pool element.
+        cookie_echoed: bool,
     },
     /// A message.
     Message(Received),
+    /// The cookie of another pool element.
+    CookieEcho(Vec<u8>),
+    /// By whom a peer that is a pool element too can be replaced.
+    BusinessCard(BusinessCard),
     /// The association is gone; nothing more of it follows.
     Closed {
         /// Why.
@@ -269,6 +387,14 @@ impl Incoming {
     pub(crate) fn cost(&self) -> usize {
         match self {
             Self::Message(received) => received.data.len() + MESSAGE_OVERHEAD_OCTETS,
+            Self::CookieEcho(cookie) => cookie.len() + MESSAGE_OVERHEAD_OCTETS,
+            Self::BusinessCard(card) => {
+                let elements = card.pool_elements.iter();
+                let octets: usize = elements
+                    .map(|element| element.as_octets().len() + MESSAGE_OVERHEAD_OCTETS)
+                    .sum();
+                octets + MESSAGE_OVERHEAD_OCTETS
+            }
             Self::Opened { .. } | Self::Closed { .. } => 0,
         }
     }
@@ -312,8 +438,7 @@ impl Queue {
 
     /// Drops the messages; what opened and closed is still told.
     pub(crate) fn discard(&mut self) {
-        self.incoming
-            .retain(|incoming| !matches!(incoming, Incoming::Message(_)));
+        self.incoming.retain(|incoming| incoming.cost() == 0);
         self.incoming.shrink_to(KEPT_ROOM);
         self.octets = 0;
     }

@@ -3,11 +3,14 @@
 //! Knows octets and queues; what they mean is the application's.
 
 use crate::connection::{DataCommand, Incoming, Outlet, Received, SEND_CREDIT_OCTETS, Sink};
+use crate::control::{ControlEnd, ToDo};
 use crate::event::NetworkEvent;
-use crate::network::Network;
+use crate::network::{ASAP_PPID, Network};
 use crate::unread::{Discarded, Unread};
 use rserpool_core::AssociationId;
-use rserpool_sctp::{DownReason, SendError};
+use rserpool_sctp::{DownReason, Outgoing, SendError};
+use rserpool_wire::asap::Message;
+use rserpool_wire::{Decoded, Undecodable};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +20,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 /// What may wait for an application that does not take it. It has stopped reading for good, or
 /// its peer floods it: either way this association ends, and the others do not notice.
 const RECEIVE_QUEUE_OCTETS_MAX: usize = 16 << 20;
+
+/// The stream of the control channel.
+const CONTROL_STREAM: u16 = 0;
 
 /// All of them.
 pub(crate) struct DataConnections {
@@ -35,6 +41,10 @@ struct DataConnection {
     charged_octets: usize,
     peer: SocketAddr,
     ended: Option<oneshot::Sender<DownReason>>,
+    control: ControlEnd,
+    /// While the echo of a cookie is on its way: data of other streams, which could overtake it,
+    /// and its cost. Bounded by the credit.
+    held: Option<Vec<(Outgoing, usize)>>,
 }
 
 impl DataConnections {
@@ -60,21 +70,27 @@ impl DataConnections {
         self.connections.contains_key(&association)
     }
 
-    /// An association is up; what it brings goes to `sink`.
+    /// An association is up; what it brings goes to `sink`. What the end of the session has to
+    /// say first is said before anybody else can send anything.
     pub(crate) fn open(
         &mut self,
+        network: &mut Network,
         association: AssociationId,
         peer: SocketAddr,
         label: u32,
         sink: Sink,
+        mut control: ControlEnd,
     ) -> Outlet {
         let (outlet, credit) = Outlet::new(association, self.commands.clone());
         let at = Instant::now();
+        let first = control.on_up(association);
+        let is_echo = |to_do: &ToDo| matches!(to_do, ToDo::EchoCookie(_));
         sink.put(Incoming::Opened {
             label,
             peer,
             outlet: outlet.clone(),
             at,
+            cookie_echoed: first.iter().any(is_echo),
         });
         self.unread.watch(association, peer, &sink);
         let charged = VecDeque::new();
@@ -85,8 +101,11 @@ impl DataConnections {
             charged_octets: 0,
             peer,
             ended: None,
+            control,
+            held: None,
         };
         self.connections.insert(association, connection);
+        self.carry_out(network, association, first);
         outlet
     }
 
@@ -97,12 +116,47 @@ impl DataConnections {
         association: AssociationId,
         received: Received,
     ) {
+        self.tell(network, association, Incoming::Message(received));
+    }
+
+    /// A message of the control channel, or what could not be read as one.
+    pub(crate) fn on_control(
+        &mut self,
+        network: &mut Network,
+        association: AssociationId,
+        message: Result<Decoded<Message>, Undecodable>,
+    ) {
+        let Some(connection) = self.connections.get_mut(&association) else {
+            return network.on_control_dropped();
+        };
+        let to_do = connection.control.on_message(association, message);
+        self.carry_out(network, association, to_do);
+    }
+
+    /// Does what the end of a session wants done.
+    fn carry_out(&mut self, network: &mut Network, association: AssociationId, to_do: Vec<ToDo>) {
+        for to_do in to_do {
+            match to_do {
+                ToDo::Send(message) => self.send(network, association, control(&message), 0),
+                ToDo::EchoCookie(message) => {
+                    self.send(network, association, control(&message), 0);
+                    if let Some(connection) = self.connections.get_mut(&association) {
+                        connection.held = Some(Vec::new());
+                    }
+                }
+                ToDo::Tell(incoming) => self.tell(network, association, incoming),
+                ToDo::CountDropped => network.on_control_dropped(),
+            }
+        }
+    }
+
+    /// Something for the application, which may take its time.
+    fn tell(&mut self, network: &mut Network, association: AssociationId, incoming: Incoming) {
         let Some(connection) = self.connections.get(&association) else {
             return;
         };
-        let message = Incoming::Message(received);
-        self.unread.add(message.cost());
-        if !connection.sink.put(message) {
+        self.unread.add(incoming.cost());
+        if !connection.sink.put(incoming) {
             network.close(association);
             return;
         }
@@ -152,7 +206,8 @@ impl DataConnections {
 
     /// An association is gone.
     pub(crate) fn on_down(&mut self, association: AssociationId, reason: DownReason) {
-        if let Some(connection) = self.connections.remove(&association) {
+        if let Some(mut connection) = self.connections.remove(&association) {
+            connection.control.on_down(association);
             connection.credit.close();
             let at = Instant::now();
             connection.sink.put(Incoming::Closed {
@@ -177,33 +232,66 @@ impl DataConnections {
                 let Some(connection) = self.connections.get_mut(&association) else {
                     return;
                 };
-                let octets = outgoing.data.len();
-                match network.send(association, outgoing) {
-                    Ok(()) => {
-                        if connection.charged.is_empty() {
-                            self.sending.push(association);
-                        }
-                        connection.charged.push_back((octets, cost));
-                        connection.charged_octets += octets;
-                    }
-                    // Its end is under way and tells the application.
-                    Err(SendError::UnknownAssociation | SendError::NotConnected) => {}
-                    Err(
-                        SendError::QueueFull
-                        | SendError::TooLarge
-                        | SendError::InvalidStream
-                        | SendError::Empty,
-                    ) => {
-                        connection.credit.add_permits(cost);
-                        let peer = Some(connection.peer);
-                        network.tell(NetworkEvent::NotQueued { peer, octets });
-                    }
+                match &mut connection.held {
+                    Some(held) if outgoing.stream != CONTROL_STREAM => held.push((outgoing, cost)),
+                    _ => self.send(network, association, outgoing, cost),
                 }
+            }
+            DataCommand::Say {
+                association,
+                saying,
+                cost,
+            } => {
+                let Some(connection) = self.connections.get_mut(&association) else {
+                    return;
+                };
+                let mut to_do = connection.control.say(association, saying);
+                let Some(ToDo::Send(message)) = to_do.pop() else {
+                    connection.credit.add_permits(cost);
+                    return;
+                };
+                self.carry_out(network, association, to_do);
+                self.send(network, association, control(&message), cost);
             }
             DataCommand::Close { association } => {
                 if self.connections.contains_key(&association) {
                     network.close(association);
                 }
+            }
+        }
+    }
+
+    /// Hands a message to SCTP; its cost is given back when it has arrived.
+    fn send(
+        &mut self,
+        network: &mut Network,
+        association: AssociationId,
+        outgoing: Outgoing,
+        cost: usize,
+    ) {
+        let Some(connection) = self.connections.get_mut(&association) else {
+            return;
+        };
+        let octets = outgoing.data.len();
+        match network.send(association, outgoing) {
+            Ok(()) => {
+                if connection.charged.is_empty() {
+                    self.sending.push(association);
+                }
+                connection.charged.push_back((octets, cost));
+                connection.charged_octets += octets;
+            }
+            // Its end is under way and tells the application.
+            Err(SendError::UnknownAssociation | SendError::NotConnected) => {}
+            Err(
+                SendError::QueueFull
+                | SendError::TooLarge
+                | SendError::InvalidStream
+                | SendError::Empty,
+            ) => {
+                connection.credit.add_permits(cost);
+                let peer = Some(connection.peer);
+                network.tell(NetworkEvent::NotQueued { peer, octets });
             }
         }
     }
@@ -215,24 +303,42 @@ impl DataConnections {
         }
     }
 
-    /// Gives senders back the room of what has been acknowledged.
-    pub(crate) fn release_credit(&mut self, network: &Network) {
+    /// Gives senders back the room of what has been acknowledged, and sends what waited for the
+    /// echo of a cookie to be.
+    pub(crate) fn release_credit(&mut self, network: &mut Network) {
         let connections = &mut self.connections;
-        self.sending.retain(|association| {
-            let Some(connection) = connections.get_mut(association) else {
+        let mut released = Vec::new();
+        self.sending.retain(|&association| {
+            let Some(connection) = connections.get_mut(&association) else {
                 return false;
             };
-            let unacknowledged = network.send_queue_octets(*association);
+            let unacknowledged = network.send_queue_octets(association);
             while let Some(&(octets, cost)) = connection.charged.front()
                 && connection.charged_octets - octets >= unacknowledged
             {
                 connection.charged.pop_front();
                 connection.charged_octets -= octets;
                 connection.credit.add_permits(cost);
+                // The echo is the first message of its association.
+                let held = connection.held.take().into_iter().flatten();
+                released.extend(held.map(|(outgoing, cost)| (association, outgoing, cost)));
             }
             debug_assert!(connection.credit.available_permits() <= SEND_CREDIT_OCTETS);
             !connection.charged.is_empty()
         });
+        for (association, outgoing, cost) in released {
+            self.send(network, association, outgoing, cost);
+        }
+    }
+}
+
+/// A message as it goes on the control channel.
+fn control(message: &Message) -> Outgoing {
+    Outgoing {
+        stream: CONTROL_STREAM,
+        ppid: ASAP_PPID,
+        unordered: false,
+        data: message.encode(),
     }
 }
 

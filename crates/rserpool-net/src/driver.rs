@@ -166,7 +166,6 @@ impl<R: Role> Driver<R> {
             self.carry_out();
         }
         self.node.network.flush();
-        self.node.data.release_credit(&self.node.network);
         while let Some(event) = self.node.network.poll_event() {
             (self.tell)(event);
         }
@@ -177,6 +176,7 @@ impl<R: Role> Driver<R> {
             Arrival::Received {
                 association,
                 stream,
+        self.node.data.release_credit(&mut self.node.network);
                 ppid,
                 octets: data,
             } => self.on_received(association, Received { data, stream, ppid }),

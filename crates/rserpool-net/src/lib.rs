@@ -19,6 +19,7 @@
 
 mod connecting;
 mod connection;
+mod control;
 mod data;
 mod driver;
 mod error;
@@ -49,10 +50,11 @@ mod udp;
 mod unread;
 
 pub use connection::{
-    Connection, DATA_OCTETS_MAX, Incoming, Inlet, Outlet, Received, STREAMS, SendFailed, Sink,
-    inlet,
+    Connection, ConnectionEvent, DATA_OCTETS_MAX, Incoming, Inlet, Outlet, Received, STREAMS,
+    SendFailed, Sink, inlet,
 };
 pub use error::{NetError, Operation};
+pub use control::SessionControl;
 pub use event::{NetworkEvent, NetworkStatistics};
 pub use local_address::local_address_toward;
 pub use multicast::{ANNOUNCE_GROUP_V4, ANNOUNCE_PORT, ENRP_GROUP_V4, Multicast, Scope};

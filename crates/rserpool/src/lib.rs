@@ -73,10 +73,10 @@ pub use rserpool_core::registrar::{
 pub use rserpool_core::{InvalidRegistrarAddress, RegistrarAddress, Transport};
 pub use rserpool_handlespace::{MemberSelection, Policies};
 pub use rserpool_net::{
-    Connection, EventReceiver, Multicast, NetworkEvent, NetworkStatistics, NodeEvent,
-    PoolElementEndpoints, Received, RegistrarEndpoints as Endpoints, Scope,
+    Connection, ConnectionEvent, EventReceiver, Multicast, NetworkEvent, NetworkStatistics,
+    NodeEvent, PoolElementEndpoints, Received, RegistrarEndpoints as Endpoints, Scope,
 };
-pub use rserpool_wire::asap::Resolution;
+pub use rserpool_wire::asap::{BusinessCard, Resolution};
 pub use rserpool_wire::parameter::{Policy, PolicyType};
 pub use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId};
 

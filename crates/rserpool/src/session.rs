@@ -3,11 +3,14 @@
 
 use crate::{ConnectFailed, ResolveFailed, SendFailed, SessionLost, SessionTimers};
 use rserpool_core::pool_user::ResolveFailure;
+use rserpool_core::session::PREFERRED_ELEMENTS_MAX;
 use rserpool_net::{
-    Incoming, Inlet, OpenFailed, Opened, Outlet, PoolUserClient, PoolUserNode, Received, Sink,
-    inlet,
+    Incoming, Inlet, OpenFailed, Opened, Outlet, PoolUserClient, PoolUserNode, Received,
+    SessionControl, Sink, inlet,
 };
 use rserpool_sctp::DownReason;
+use rserpool_wire::asap::BusinessCard;
+use rserpool_wire::parameter::{EncodedPoolElement, PoolElement};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +35,7 @@ pub struct Session {
     shared: Arc<Mutex<Shared>>,
     /// When the association that was used last was lost.
     lost_at: Option<Instant>,
+    control: SessionControl,
     _node: Arc<PoolUserNode>,
 }
 
@@ -50,8 +54,10 @@ pub struct SessionElement {
 pub enum SessionEvent {
     /// A message.
     Message(Received),
-    /// The session is with another pool element, which knows nothing of what was sent before:
-    /// whatever has not been answered must be sent again.
+    /// The session is with another pool element. Without a cookie that knows nothing of what was
+    /// sent before; with one, what the cookie says. Whatever has not been answered must be sent
+    /// again. Nothing else is sent to it before this is taken: now is the time to send what
+    /// rebuilds its state.
     Failover {
         /// The pool element that failed.
         from: PoolElementId,
@@ -59,6 +65,9 @@ pub enum SessionEvent {
         to: PoolElementId,
         /// From noticing the failure to the new association being up.
         gap: Duration,
+        /// Whether it was given the latest cookie, before all else (RFC 5352 §3.8): it goes on
+        /// from there.
+        cookie_echoed: bool,
     },
 }
 
@@ -81,11 +90,13 @@ impl Session {
         let (begun, begin) = oneshot::channel();
         let ended = Arc::default();
         let client = node.client().clone();
+        let control = SessionControl::new(pool_handle.clone());
         let supervisor = Supervisor {
             client,
             pool_handle,
             timers,
             sink,
+            control: control.clone(),
             ended: Arc::clone(&ended),
         };
         node.client().spawn(supervisor.run(begun)).await;
@@ -111,11 +122,15 @@ impl Session {
                         inlet,
                         shared,
                         lost_at: None,
+                        control,
                         _node: node,
                     });
                 }
                 // Nothing comes before the association.
-                Incoming::Message(_) | Incoming::Closed { .. } => {}
+                Incoming::Message(_)
+                | Incoming::CookieEcho(_)
+                | Incoming::BusinessCard(_)
+                | Incoming::Closed { .. } => {}
             }
         }
     }
@@ -151,6 +166,15 @@ impl Session {
         self.sender().send_with(stream, ppid, data).await
     }
 
+    /// Tells the pool element of now, and all that follow, by whom this process can be replaced,
+    /// which is a pool element too (RFC 5352 §3.9).
+    pub async fn set_business_card(&self, card: BusinessCard) {
+        self.control.set_business_card(card);
+        let outlet = lock(&self.shared).outlet.clone();
+        // The association being gone, the next pool element is told when there is one.
+        let _ = outlet.say_waiting().await;
+    }
+
     /// A sender that other tasks can use.
     pub fn sender(&self) -> SessionSender {
         SessionSender {
@@ -174,6 +198,7 @@ impl Session {
                     peer,
                     outlet,
                     at,
+                    cookie_echoed,
                 }) => {
                     let element = SessionElement {
                         id: PoolElementId(label),
@@ -187,8 +212,11 @@ impl Session {
                         from,
                         to: element.id,
                         gap,
+                        cookie_echoed,
                     });
                 }
+                // They go to pool elements only.
+                Some(Incoming::CookieEcho(_) | Incoming::BusinessCard(_)) => {}
                 None => return Err(self.lost()),
             }
         }
@@ -258,13 +286,14 @@ struct Supervisor {
     pool_handle: PoolHandle,
     timers: SessionTimers,
     sink: Sink,
+    control: SessionControl,
     ended: Arc<Mutex<Option<SessionLost>>>,
 }
 
 impl Supervisor {
     async fn run(self, begun: oneshot::Sender<Result<(), ConnectFailed>>) {
         let begin = tokio::select! {
-            opened = self.open_any() => opened,
+            opened = self.open_any(None) => opened,
             () = self.sink.closed() => return,
         };
         let mut current = match begin {
@@ -289,7 +318,7 @@ impl Supervisor {
                     .await;
             }
             let found = tokio::select! {
-                found = self.open_until_given_up() => found,
+                found = self.open_until_given_up(id) => found,
                 () = self.sink.closed() => return,
             };
             match found {
@@ -302,11 +331,14 @@ impl Supervisor {
         }
     }
 
-    async fn open_until_given_up(&self) -> Result<(PoolElementId, Opened), SessionLost> {
+    async fn open_until_given_up(
+        &self,
+        failed: PoolElementId,
+    ) -> Result<(PoolElementId, Opened), SessionLost> {
         let start = Instant::now();
         let mut pause = PAUSE_MIN;
         loop {
-            let last = match self.open_any().await {
+            let last = match self.open_any(Some(failed)).await {
                 Ok(opened) => return Ok(opened),
                 Err(failed) => failed,
             };
@@ -326,8 +358,18 @@ impl Supervisor {
         }
     }
 
-    /// Tries one pool element after the other, until one answers or one comes a second time.
-    async fn open_any(&self) -> Result<(PoolElementId, Opened), ConnectFailed> {
+    /// Tries one pool element after the other, until one answers or one comes a second time:
+    /// first those that the one that failed recommends, then by the policy of the pool.
+    async fn open_any(
+        &self,
+        failed: Option<PoolElementId>,
+    ) -> Result<(PoolElementId, Opened), ConnectFailed> {
+        for element in self.preferred(failed).await {
+            let id = element.id;
+            if let Some(opened) = self.open(element).await? {
+                return Ok((id, opened));
+            }
+        }
         let mut tried = Vec::new();
         loop {
             let selected = self.client.select(self.pool_handle.clone()).await;
@@ -341,16 +383,47 @@ impl Supervisor {
                 return Err(ConnectFailed::Unreachable(id));
             }
             tried.push(id);
-            let open = self.client.open(element, id.0, self.sink.clone());
-            match timeout(self.timers.connect_timeout, open).await {
-                Ok(Ok(opened)) => return Ok((id, opened)),
-                Ok(Err(OpenFailed::Ended)) => return Err(ConnectFailed::Stopped),
-                Ok(Err(OpenFailed::NoSctp)) => return Err(ConnectFailed::NoSctp(id)),
-                Ok(Err(_)) | Err(_) => {
-                    self.client
-                        .report_unreachable(self.pool_handle.clone(), id)
-                        .await;
-                }
+            if let Some(opened) = self.open(element).await? {
+                return Ok((id, opened));
+            }
+        }
+    }
+
+    /// Those that the pool element that failed recommends, as far as a registrar knows them: its
+    /// word sends nobody anywhere (RFC 5352 §3.9).
+    async fn preferred(&self, failed: Option<PoolElementId>) -> Vec<PoolElement> {
+        let mut preferred = self.control.preferred();
+        preferred.retain(|id| Some(*id) != failed);
+        if preferred.is_empty() {
+            return Vec::new();
+        }
+        let items = u32::try_from(PREFERRED_ELEMENTS_MAX).ok();
+        let pool_handle = self.pool_handle.clone();
+        let Ok((resolution, _)) = self.client.resolve(pool_handle, items).await else {
+            return Vec::new();
+        };
+        let known = |id| {
+            let mut elements = resolution.pool_elements.iter();
+            elements.find(|element| element.id() == id)
+        };
+        let known = preferred.into_iter().filter_map(known);
+        known.map(EncodedPoolElement::decode).collect()
+    }
+
+    /// An association with this pool element, if it can be reached; if not, that is reported.
+    async fn open(&self, element: PoolElement) -> Result<Option<Opened>, ConnectFailed> {
+        let id = element.id;
+        let (sink, control) = (self.sink.clone(), self.control.clone());
+        let open = self.client.open(element, id.0, sink, control);
+        match timeout(self.timers.connect_timeout, open).await {
+            Ok(Ok(opened)) => Ok(Some(opened)),
+            Ok(Err(OpenFailed::Ended)) => Err(ConnectFailed::Stopped),
+            Ok(Err(OpenFailed::NoSctp)) => Err(ConnectFailed::NoSctp(id)),
+            Ok(Err(_)) | Err(_) => {
+                self.client
+                    .report_unreachable(self.pool_handle.clone(), id)
+                    .await;
+                Ok(None)
             }
         }
     }

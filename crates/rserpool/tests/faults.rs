@@ -122,7 +122,7 @@ async fn a_session_moves_at_once_when_its_pool_element_is_killed() {
         let (answer, again) = ask(&mut session, "after").await;
         let answered = start.elapsed();
         let new = session.element().id;
-        let SessionEvent::Failover { from, to, gap } = event else {
+        let SessionEvent::Failover { from, to, gap, .. } = event else {
             panic!("{event:?}")
         };
         println!("killed; noticed and moved within {answered:?}, gap {gap:?}");

@@ -7,6 +7,7 @@ pub use config::{PoolElementConfig, PoolElementEndpoints};
 pub use register_failed::RegisterFailed;
 
 use crate::connection::{Connection, inlet};
+use crate::control::ControlEnd;
 use crate::data::DataConnections;
 use crate::driver::{Down, FromPeer, InputOf, OutputOf, Role, Shared, Up};
 use crate::error::NetError;
@@ -20,6 +21,7 @@ use rserpool_core::pool_element::{
     Command, Config, Event, Input, Output, UserProtocol, UserTransportTemplate,
 };
 use rserpool_core::{
+use rserpool_core::session::PoolElementSession;
     AssociationId, Machine, PeerAddress, PoolElement, RegistrarAddress, Timestamp,
 };
 use rserpool_wire::PoolElementId;
@@ -321,7 +323,10 @@ impl ElementRole {
             ..
         } = up;
         let (sink, inlet) = inlet();
-        let outlet = node.data.open(association, remote, 0, sink);
+        let control = ControlEnd::PoolElement(PoolElementSession::new());
+        let outlet = node
+            .data
+            .open(&mut node.network, association, remote, 0, sink, control);
         self.connections = node.data.len();
         self.peers.insert(association, peer);
         let connection = Connection::new(outlet, inlet, remote);
@@ -375,12 +380,6 @@ impl Role for ElementRole {
             message,
         } = from;
         let decoded = message.as_ref().ok().map(|decoded| &decoded.message);
-        if let Some(Message::Cookie(_) | Message::CookieEcho(_) | Message::BusinessCard(_)) =
-            decoded
-        {
-            node.network.on_control_dropped();
-            return None;
-        }
         // A registrar that takes this pool element over begins an association itself
         // (RFC 5353 §3.5); that it is one shows in what it says first.
         if let Some(Message::EndpointKeepAlive(_)) = decoded
@@ -403,6 +402,12 @@ impl Role for ElementRole {
             self.machine.handle_input(node.network.now(), up);
         }
         Some(Input::Received {
+        // All else that a pool user says belongs to its session.
+        if self.peers.contains_key(&association) {
+            node.data
+                .on_control(&mut node.network, association, message);
+            return None;
+        }
             from: association,
             message,
         })

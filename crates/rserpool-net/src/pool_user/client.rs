@@ -1,6 +1,7 @@
 //! What an application asks of a pool user, from any thread and runtime.
 
 use crate::connection::{Outlet, Sink};
+use crate::control::SessionControl;
 use crate::event::NetworkStatistics;
 use crate::node::ask;
 use rserpool_core::RegistrarAddress;
@@ -117,7 +118,8 @@ impl PoolUserClient {
     }
 
     /// Begins an association with a pool element. What it brings goes to `sink`, with `label` in
-    /// its [`crate::Incoming::Opened`]. Dropping the future stops it.
+    /// its [`crate::Incoming::Opened`]. If `control` has a cookie, its echo is sent before all
+    /// else. Dropping the future stops it.
     ///
     /// # Errors
     /// See [`OpenFailed`].
@@ -126,12 +128,14 @@ impl PoolUserClient {
         pool_element: PoolElement,
         label: u32,
         sink: Sink,
+        control: SessionControl,
     ) -> Result<Opened, OpenFailed> {
         let open = |reply| {
             UserCommand::Open(Box::new(Open {
                 pool_element,
                 label,
                 sink,
+                control,
                 reply,
             }))
         };
@@ -188,5 +192,6 @@ pub(crate) struct Open {
     pub(super) pool_element: PoolElement,
     pub(super) label: u32,
     pub(super) sink: Sink,
+    pub(super) control: SessionControl,
     pub(super) reply: oneshot::Sender<Result<Opened, OpenFailed>>,
 }

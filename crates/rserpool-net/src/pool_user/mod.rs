@@ -7,6 +7,7 @@ pub use client::{OpenFailed, Opened, PoolUserClient};
 
 use client::Open;
 
+use crate::control::ControlEnd;
 use crate::data::DataConnections;
 use crate::driver::{Down, FromPeer, InputOf, OutputOf, Role, Shared, Up};
 use crate::error::NetError;
@@ -216,9 +217,14 @@ impl UserRole {
             node.network.abort(up.association, "no longer wanted");
             return;
         }
-        let outlet = node
-            .data
-            .open(up.association, up.remote, open.label, open.sink);
+        let outlet = node.data.open(
+            &mut node.network,
+            up.association,
+            up.remote,
+            open.label,
+            open.sink,
+            ControlEnd::PoolUser(open.control),
+        );
         let closed = node.data.watch_end(up.association);
         if open.reply.send(Ok(Opened { outlet, closed })).is_err() {
             node.network.close(up.association);
@@ -330,7 +336,8 @@ impl Role for UserRole {
         } = from;
         // The control channel of a pool element: cookies and business cards (RFC 5352 §3.8).
         if !self.registrars.is_up(association) {
-            node.network.on_control_dropped();
+            node.data
+                .on_control(&mut node.network, association, message);
             return None;
         }
         Some(Input::Received {

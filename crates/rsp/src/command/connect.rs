@@ -202,7 +202,7 @@ impl<'a> Conversation<'a> {
     async fn on_event(&mut self, event: SessionEvent) -> Outcome {
         match event {
             SessionEvent::Message(received) => self.on_answer(&received.data)?,
-            SessionEvent::Failover { from, to, gap } => {
+            SessionEvent::Failover { from, to, gap, .. } => {
                 self.say_failover(from, to, gap)?;
                 // The element that failed may have answered or not; nobody knows: ask again.
                 if let Some(pending) = &self.pending {
