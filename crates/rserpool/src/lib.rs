@@ -41,6 +41,7 @@
 //! |---|---|
 //! | [`PoolElement`], [`Connection`] | a server, and a user of it |
 //! | [`PoolUser`], [`Session`], [`Subscription`] | a client |
+//! | [`Connection::send_cookie`], [`CookieSeal`] | state that outlives its server |
 //! | [`Registrar`] | the RFCs' "ENRP server" |
 //! | [`Timers`] | three presets of everything that has to do with time |
 //! | [`Multicast`] | how registrars are found |
@@ -50,6 +51,7 @@
 //! blocks.
 
 mod error;
+mod cookie;
 mod options;
 mod pool_element;
 mod pool_user;
@@ -58,6 +60,7 @@ mod session;
 mod timers;
 
 pub use error::{
+pub use cookie::{CookieKey, CookieRefused, CookieSeal, InvalidCookieKey, SealFailed};
     ConnectFailed, RegisterFailed, ResolveFailed, SendFailed, SessionLost, StartError,
 };
 pub use pool_element::{PoolElement, PoolElementBuilder};
