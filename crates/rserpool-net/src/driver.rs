@@ -165,6 +165,7 @@ impl<R: Role> Driver<R> {
             self.role.machine().handle_timeout(now);
             self.carry_out();
         }
+        self.node.data.release_credit(&mut self.node.network);
         self.node.network.flush();
         while let Some(event) = self.node.network.poll_event() {
             (self.tell)(event);
@@ -176,7 +177,6 @@ impl<R: Role> Driver<R> {
             Arrival::Received {
                 association,
                 stream,
-        self.node.data.release_credit(&mut self.node.network);
                 ppid,
                 octets: data,
             } => self.on_received(association, Received { data, stream, ppid }),

@@ -53,8 +53,8 @@ pub use connection::{
     Connection, ConnectionEvent, DATA_OCTETS_MAX, Incoming, Inlet, Outlet, Received, STREAMS,
     SendFailed, Sink, inlet,
 };
-pub use error::{NetError, Operation};
 pub use control::SessionControl;
+pub use error::{NetError, Operation};
 pub use event::{NetworkEvent, NetworkStatistics};
 pub use local_address::local_address_toward;
 pub use multicast::{ANNOUNCE_GROUP_V4, ANNOUNCE_PORT, ENRP_GROUP_V4, Multicast, Scope};

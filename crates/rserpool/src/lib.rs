@@ -50,8 +50,8 @@
 //! Each has one thread of its own and is used from any tokio runtime. Dropping a handle never
 //! blocks.
 
-mod error;
 mod cookie;
+mod error;
 mod options;
 mod pool_element;
 mod pool_user;
@@ -59,8 +59,8 @@ mod registrar;
 mod session;
 mod timers;
 
-pub use error::{
 pub use cookie::{CookieKey, CookieRefused, CookieSeal, InvalidCookieKey, SealFailed};
+pub use error::{
     ConnectFailed, RegisterFailed, ResolveFailed, SendFailed, SessionLost, StartError,
 };
 pub use pool_element::{PoolElement, PoolElementBuilder};

@@ -20,8 +20,8 @@ use crate::registrar_associations::{Ended, RegistrarAssociations};
 use rserpool_core::pool_element::{
     Command, Config, Event, Input, Output, UserProtocol, UserTransportTemplate,
 };
-use rserpool_core::{
 use rserpool_core::session::PoolElementSession;
+use rserpool_core::{
     AssociationId, Machine, PeerAddress, PoolElement, RegistrarAddress, Timestamp,
 };
 use rserpool_wire::PoolElementId;
@@ -401,13 +401,13 @@ impl Role for ElementRole {
             };
             self.machine.handle_input(node.network.now(), up);
         }
-        Some(Input::Received {
         // All else that a pool user says belongs to its session.
         if self.peers.contains_key(&association) {
             node.data
                 .on_control(&mut node.network, association, message);
             return None;
         }
+        Some(Input::Received {
             from: association,
             message,
         })
