@@ -38,7 +38,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         ]
     };
     let others = [fault(), fault(), fault()];
-    (0..3_usize, others, 300..2500_u64).prop_map(|(whole, others, lasts)| Phase {
+    (0..3_usize, others, 20..2500_u64).prop_map(|(whole, others, lasts)| Phase {
         whole,
         others,
         lasts: millis(lasts),
@@ -90,7 +90,7 @@ proptest! {
 
     #[test]
     fn nothing_is_lost_or_doubled_while_one_path_is_up(
-        phases in prop::collection::vec(phase(), 1..8),
+        phases in prop::collection::vec(phase(), 1..12),
         loss in prop_oneof![Just(0), Just(10)],
         is_fast in any::<bool>(),
         seed in any::<u64>(),

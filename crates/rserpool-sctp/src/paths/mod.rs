@@ -268,14 +268,15 @@ impl Paths {
 
     /// T3-rtx, or T2-shutdown, expired for what was sent on the path in use: RFC 7829 has the
     /// retransmission take another, and every path is asked whether it works. Says whether the
-    /// association gets a try more for it: each path is worth one.
+    /// association gets a try more for it: each path is worth Association.Max.Retrans.
     pub(crate) fn on_expiry(&mut self, now: Timestamp, timers: &Timers) -> bool {
         self.paths[self.data_went].on_expiry();
         self.settle(timers);
         self.ask_all(now, timers);
         self.data_went = self.used;
         self.expiries += 1;
-        self.expiries < self.confirmed_routes().count()
+        let of_one_path = usize::from(timers.association_max_retrans) + 1;
+        self.expiries <= of_one_path * (self.confirmed_routes().count() - 1)
     }
 
     /// The network says that nobody is at `remote`. Says whether that was the last path.
