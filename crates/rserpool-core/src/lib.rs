@@ -11,6 +11,7 @@
 
 mod address;
 mod client;
+mod compatibility;
 mod keyed_timers;
 mod machine;
 pub mod pool_element;
@@ -29,6 +30,7 @@ pub use address::{
     SCTP_UDP_PORT, Transport,
 };
 pub use client::ClientOutput;
+pub use compatibility::Compatibility;
 pub use machine::Machine;
 pub use pool_element::PoolElement;
 pub use pool_user::PoolUser;

@@ -369,6 +369,7 @@ fn element_config(keep_trying: bool) -> pool_element::Config {
             keep_trying,
             ..Timers::default()
         },
+        compatibility: rserpool_core::Compatibility::default(),
     }
 }
 

@@ -8,7 +8,7 @@ mod support;
 use rserpool_core::registrar::{Config, Event, Input, Output, RemovalReason};
 use rserpool_core::{Machine, Registrar, Timers, Timestamp};
 use rserpool_wire::PoolElementId;
-use rserpool_wire::asap::{DeregistrationResponse, Message};
+use rserpool_wire::asap::Message;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::*;
@@ -84,15 +84,6 @@ fn a_silent_pool_element_is_gone_in_time() {
                         pool_element: PoolElementId(11),
                     }),
                     removed(11, RemovalReason::KeepAliveTimeout, true),
-                    // Were it only slow, this would bring it back.
-                    send(
-                        1,
-                        DeregistrationResponse {
-                            pool_handle: echo(),
-                            pool_element: PoolElementId(11),
-                            error: None,
-                        }
-                    ),
                 ],
                 "seed {seed}"
             );

@@ -378,5 +378,6 @@ fn element_config(registrars: &[&str]) -> pool_element::Config {
             .map(|text| registrar_address(text))
             .collect(),
         timers: rserpool_core::Timers::default(),
+        compatibility: rserpool_core::Compatibility::default(),
     }
 }

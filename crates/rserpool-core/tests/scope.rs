@@ -9,7 +9,8 @@ use rserpool_core::pool_element::{self, UserProtocol, UserTransportTemplate};
 use rserpool_core::pool_user::{self, RequestId, Source};
 use rserpool_core::registrar::{self, Destination};
 use rserpool_core::{
-    AssociationId, Machine, PoolElement, PoolUser, Registrar, RegistrarAddress, Timers, Timestamp,
+    AssociationId, Compatibility, Machine, PoolElement, PoolUser, Registrar, RegistrarAddress,
+    Timers, Timestamp,
 };
 use rserpool_wire::asap::Message;
 use rserpool_wire::parameter::{EncapsulationPorts, EncodedPoolElement, Policy, TransportUse};
@@ -241,6 +242,7 @@ impl Scope {
             registration_life: Some(Duration::from_secs(60)),
             registrars: self.addresses.clone(),
             timers: Timers::default(),
+            compatibility: Compatibility::default(),
         };
         let element = PoolElement::new(config, id.into(), self.now);
         self.elements.insert(id, element);

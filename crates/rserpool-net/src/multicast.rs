@@ -5,7 +5,7 @@
 use crate::error::{NetError, Operation};
 use crate::inbox::{Found, Inbox};
 use crate::interfaces::{Interface, interfaces};
-use rserpool_core::ENRP_PORT;
+use rserpool_core::{Compatibility, ENRP_PORT};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 use std::collections::BTreeSet;
 use std::io;
@@ -22,6 +22,12 @@ pub const ANNOUNCE_PORT: u16 = 3863;
 /// The group by which registrars find each other over IPv4. RFC 5353 has none assigned; this is
 /// rsplib's, and does not leave the site (RFC 2365).
 pub const ENRP_GROUP_V4: Ipv4Addr = Ipv4Addr::new(239, 0, 0, 51);
+
+/// The group of rsplib's ASAP announces over IPv4.
+const RSPLIB_GROUP_V4: Ipv4Addr = Ipv4Addr::new(239, 0, 0, 50);
+
+/// How many routers rsplib's announces may pass.
+const RSPLIB_TTL: u8 = 30;
 
 /// Over IPv6: a group identifier that nobody assigns (RFC 3307 §4.3), with ENRP's port in it.
 const ENRP_GROUP_IDENTIFIER_V6: [u16; 2] = [0x8000, ENRP_PORT];
@@ -48,6 +54,9 @@ pub struct Multicast {
     pub ttl: u8,
     /// Only the interfaces with these addresses; none: all that can do multicast, and loopback.
     pub interfaces: Vec<IpAddr>,
+    /// The UDP port that announces are sent from; none: any. Announces without transports mean the
+    /// SCTP port of this number to rsplib.
+    pub source_port: Option<u16>,
 }
 
 /// Whose announces a group carries.
@@ -79,6 +88,7 @@ impl Default for Multicast {
             port: ANNOUNCE_PORT,
             ttl: 1,
             interfaces: Vec::new(),
+            source_port: None,
         }
     }
 }
@@ -113,8 +123,22 @@ impl Multicast {
             group_v4: self.group_v4.map(|_| ENRP_GROUP_V4),
             group_v6,
             port: ENRP_PORT,
+            source_port: None,
             ..self.clone()
         }
+    }
+
+    /// The same where a scope is compatible with rsplib: its group in the place of the registered
+    /// one, and its reach, through 30 routers at least.
+    #[must_use]
+    pub fn compatible(mut self, compatibility: Compatibility) -> Self {
+        if compatibility.is_rsplib() {
+            if self.group_v4 == Some(ANNOUNCE_GROUP_V4) {
+                self.group_v4 = Some(RSPLIB_GROUP_V4);
+            }
+            self.ttl = self.ttl.max(RSPLIB_TTL);
+        }
+        self
     }
 
     /// ff0X::133, the IPv6 group of ASAP announces in this scope.
@@ -292,7 +316,15 @@ impl Sender {
         let mut warnings = Vec::new();
         let mut open = |group: Option<IpAddr>| {
             let at = SocketAddr::new(group?, config.port);
-            sending_socket(at, config.ttl)
+            let socket = match sending_socket(at, config.ttl, config.source_port) {
+                // Better from another port than not at all.
+                Err(error) if config.source_port.is_some() => {
+                    warnings.push(NetError::new(Operation::SendMulticast, at, error));
+                    sending_socket(at, config.ttl, None)
+                }
+                opened => opened,
+            };
+            socket
                 .map_err(|error| warnings.push(NetError::new(Operation::SendMulticast, at, error)))
                 .ok()
         };
@@ -367,7 +399,7 @@ fn send_error(sent: io::Result<usize>, from: impl Into<IpAddr>) -> Option<NetErr
     ))
 }
 
-fn sending_socket(group: SocketAddr, ttl: u8) -> io::Result<Socket> {
+fn sending_socket(group: SocketAddr, ttl: u8, from: Option<u16>) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(group), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if group.is_ipv4() {
@@ -378,7 +410,29 @@ fn sending_socket(group: SocketAddr, ttl: u8) -> io::Result<Socket> {
         socket.set_multicast_loop_v6(true)?;
         socket.set_multicast_hops_v6(ttl.into())?;
     }
+    if let Some(port) = from {
+        send_from(&socket, group, port)?;
+    }
     Ok(socket)
+}
+
+/// Binds a socket that only sends to a port at which others may listen.
+fn send_from(socket: &Socket, group: SocketAddr, port: u16) -> io::Result<()> {
+    socket.set_reuse_address(true)?;
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+    socket.set_reuse_port(true)?;
+    // What the listeners of this host have joined is not for this one, which never reads.
+    #[cfg(target_os = "linux")]
+    if group.is_ipv4() {
+        socket.set_multicast_all_v4(false)?;
+    } else {
+        socket.set_multicast_all_v6(false)?;
+    }
+    let any: IpAddr = match group {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    socket.bind(&SocketAddr::new(any, port).into())
 }
 
 #[cfg(test)]
@@ -398,5 +452,40 @@ mod tests {
         assert_eq!((enrp.port, enrp.ttl), (9901, 4));
         assert_eq!(enrp.interfaces, asap.interfaces);
         assert!(!Multicast::off().enrp().is_on());
+    }
+
+    #[test]
+    fn compatible_with_rsplib_means_its_group_and_its_reach() {
+        let unchanged = Multicast::default().compatible(Compatibility::Rfc);
+        assert_eq!(unchanged, Multicast::default());
+        let rsplibs = Multicast::default().compatible(Compatibility::Rsplib);
+        assert_eq!(rsplibs.group_v4, Some("239.0.0.50".parse().unwrap()));
+        assert_eq!((rsplibs.port, rsplibs.ttl), (3863, 30));
+        let enrp = Multicast::default()
+            .enrp()
+            .compatible(Compatibility::Rsplib);
+        assert_eq!(enrp.group_v4, Some("239.0.0.51".parse().unwrap()));
+        assert!(!Multicast::off().compatible(Compatibility::Rsplib).is_on());
+        // A group that the administrator chose stays.
+        let chosen = Multicast {
+            group_v4: Some("239.1.2.3".parse().unwrap()),
+            ..Multicast::default()
+        };
+        let group = chosen.clone().compatible(Compatibility::Rsplib).group_v4;
+        assert_eq!(group, chosen.group_v4);
+    }
+
+    #[test]
+    fn announces_can_be_sent_from_the_sctp_ports_number_beside_a_listener() {
+        let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let number = port.local_addr().unwrap().port();
+        drop(port);
+        let group = SocketAddr::new(RSPLIB_GROUP_V4.into(), number);
+        for from in [Some(number), Some(number)] {
+            let socket = sending_socket(group, 1, from).unwrap();
+            let local = socket.local_addr().unwrap().as_socket().unwrap();
+            assert_eq!(local.port(), number);
+            std::mem::forget(socket);
+        }
     }
 }

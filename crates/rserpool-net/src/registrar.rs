@@ -171,6 +171,7 @@ type Built = (
 );
 
 fn build(mut config: RegistrarConfig, events: Events<Event>) -> Result<Built, NetError> {
+    make_compatible(&mut config);
     let network = start_network(&config)?;
     let endpoints = endpoints(&config, &network);
     tell_machine_where(&mut config.machine, &endpoints);
@@ -184,6 +185,17 @@ fn build(mut config: RegistrarConfig, events: Events<Event>) -> Result<Built, Ne
         is_done: false,
     };
     Ok((role, (Shared { network, data }, commands), endpoints))
+}
+
+/// Where announces are, and from which port they come: rsplib's clients take the UDP port for the
+/// SCTP port.
+fn make_compatible(config: &mut RegistrarConfig) {
+    let compatibility = config.machine.compatibility;
+    config.multicast = config.multicast.clone().compatible(compatibility);
+    config.enrp_multicast = config.enrp_multicast.clone().compatible(compatibility);
+    if compatibility.is_rsplib() {
+        config.multicast.source_port.get_or_insert(config.sctp_port);
+    }
 }
 
 fn start_network(config: &RegistrarConfig) -> Result<Network, NetError> {

@@ -455,6 +455,7 @@ fn pool_element(home: &Host) -> PoolElementConfig {
         udp_port: Port::Any,
         multicast: Multicast::off(),
         timers: rserpool_core::Timers::default(),
+        compatibility: rserpool_core::Compatibility::default(),
         sctp_timers: rserpool_sctp::Timers::default(),
         register_timeout: PATIENCE,
         unread_octets_max: 0,

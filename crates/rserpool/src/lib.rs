@@ -73,7 +73,7 @@ pub use rserpool_core::pool_user::Limits as PoolUserLimits;
 pub use rserpool_core::registrar::{
     Limits, PeerSnapshot, PeerStatus, PoolElementSnapshot, PoolSnapshot, Snapshot,
 };
-pub use rserpool_core::{InvalidRegistrarAddress, RegistrarAddress, Transport};
+pub use rserpool_core::{Compatibility, InvalidRegistrarAddress, RegistrarAddress, Transport};
 pub use rserpool_handlespace::{MemberSelection, Policies};
 pub use rserpool_net::{
     Connection, ConnectionEvent, EventReceiver, Multicast, NetworkEvent, NetworkStatistics,

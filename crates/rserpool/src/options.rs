@@ -33,6 +33,12 @@ macro_rules! node_options {
             self
         }
 
+        /// What all of the operational scope agree on: the RFCs, or rsplib where it cannot be both.
+        pub fn compatibility(mut self, compatibility: crate::Compatibility) -> Self {
+            self.compatibility = compatibility;
+            self
+        }
+
         /// All timers.
         pub fn timers(mut self, timers: Timers) -> Self {
             self.timers = timers;

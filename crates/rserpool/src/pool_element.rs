@@ -2,7 +2,7 @@
 
 use crate::options::{client_options, node_options};
 use crate::{RegisterFailed, Timers};
-use rserpool_core::RegistrarAddress;
+use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_core::pool_element::Event;
 use rserpool_net::{
     Connection, EventReceiver, Multicast, NetworkStatistics, PoolElementConfig,
@@ -41,6 +41,7 @@ impl PoolElement {
             register_timeout: Duration::from_secs(10),
             timers: Timers::default(),
             multicast: Multicast::default(),
+            compatibility: Compatibility::default(),
             unread_octets_max: rserpool_net::UNREAD_OCTETS_MAX,
             seed: None,
         }
@@ -116,6 +117,7 @@ pub struct PoolElementBuilder {
     register_timeout: Duration,
     timers: Timers,
     multicast: Multicast,
+    compatibility: Compatibility,
     unread_octets_max: usize,
     seed: Option<u64>,
 }
@@ -170,6 +172,7 @@ impl PoolElementBuilder {
             multicast: self.multicast,
             timers: self.timers.asap,
             sctp_timers: self.timers.sctp,
+            compatibility: self.compatibility,
             register_timeout: self.register_timeout,
             unread_octets_max: self.unread_octets_max,
             seed: self.seed,

@@ -2,7 +2,7 @@
 
 use crate::options::{client_options, node_options};
 use crate::{ConnectFailed, ResolveFailed, Session, Timers};
-use rserpool_core::RegistrarAddress;
+use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_core::pool_user::{Event, Limits};
 use rserpool_net::{
     EventReceiver, Multicast, NetError, NetworkStatistics, PoolUserConfig, PoolUserNode, Port,
@@ -33,6 +33,7 @@ impl PoolUser {
             timers: Timers::default(),
             limits: Limits::default(),
             multicast: Multicast::default(),
+            compatibility: Compatibility::default(),
             unread_octets_max: rserpool_net::UNREAD_OCTETS_MAX,
             seed: None,
         }
@@ -182,6 +183,7 @@ pub struct PoolUserBuilder {
     timers: Timers,
     limits: Limits,
     multicast: Multicast,
+    compatibility: Compatibility,
     unread_octets_max: usize,
     seed: Option<u64>,
 }
@@ -207,6 +209,7 @@ impl PoolUserBuilder {
             sctp_port: self.sctp_port,
             udp_port: self.udp_port,
             multicast: self.multicast,
+            compatibility: self.compatibility,
             timers: self.timers.asap.clone(),
             limits: self.limits,
             sctp_timers: self.timers.sctp,

@@ -2,7 +2,7 @@
 
 use crate::Timers;
 use crate::options::{node_options, port_or_any};
-use rserpool_core::RegistrarAddress;
+use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_core::registrar::{Config, Event, Limits, Snapshot};
 use rserpool_handlespace::Policies;
 use rserpool_net::{
@@ -37,6 +37,7 @@ impl Registrar {
             limits: Limits::default(),
             policies: Policies::standard(),
             items_default: None,
+            compatibility: Compatibility::default(),
             seed: None,
         }
     }
@@ -89,6 +90,7 @@ pub struct RegistrarBuilder {
     limits: Limits,
     policies: Policies,
     items_default: Option<usize>,
+    compatibility: Compatibility,
     seed: Option<u64>,
 }
 
@@ -174,6 +176,7 @@ impl RegistrarBuilder {
         machine.limits = self.limits;
         machine.peers = self.peers;
         machine.policies = self.policies;
+        machine.compatibility = self.compatibility;
         machine.items_default = self.items_default.unwrap_or(machine.items_default);
         let config = RegistrarConfig {
             machine,

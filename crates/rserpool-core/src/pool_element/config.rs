@@ -1,6 +1,6 @@
 //! How a pool element registers.
 
-use crate::{RegistrarAddress, Timers};
+use crate::{Compatibility, RegistrarAddress, Timers};
 use rserpool_wire::parameter::{EncapsulationPorts, Policy, TransportUse};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::net::IpAddr;
@@ -27,6 +27,8 @@ pub struct Config {
     pub registrars: Vec<RegistrarAddress>,
     /// Its timers.
     pub timers: Timers,
+    /// What all of the scope agree on.
+    pub compatibility: Compatibility,
 }
 
 /// A user transport (RFC 5354 §3.3-§3.7, §3.16) without its addresses.

@@ -29,9 +29,9 @@ use crate::rate_limit::RateLimit;
 use crate::server_hunt::ServerHunt;
 use crate::{AssociationId, Machine, RegistrarAddress, Timestamp};
 use home_registrar::Home;
-use rand_core::{Rng, SeedableRng};
+use rand_core::SeedableRng;
 use rand_pcg::Pcg64;
-use registration::Outstanding;
+use registration::{Outstanding, random_id};
 use rserpool_wire::asap::Message;
 use rserpool_wire::parameter::Policy;
 use rserpool_wire::{Decoded, PoolElementId, Undecodable};
@@ -157,7 +157,7 @@ impl Machine for PoolElement {
 
     fn new(config: Config, seed: u64, now: Timestamp) -> Self {
         let mut rng = Pcg64::seed_from_u64(seed);
-        let id = config.id.unwrap_or_else(|| PoolElementId(rng.next_u32()));
+        let id = config.id.unwrap_or_else(|| random_id(&mut rng));
         Self {
             id,
             goal: Goal::Nothing,

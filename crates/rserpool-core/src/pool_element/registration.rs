@@ -11,7 +11,7 @@ use rserpool_wire::parameter::{
     DatagramTransport, DccpTransport, ErrorCause, OperationError, Policy, SctpTransport,
     TcpTransport, UserTransport,
 };
-use rserpool_wire::{PoolElementId, RegistrationLife, parameter};
+use rserpool_wire::{PoolElementId, parameter};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -75,17 +75,28 @@ impl PoolElement {
             });
         };
         let policy = self.config.policy.clone();
+        let compatibility = self.config.compatibility;
+        let pool_handle = self.config.pool_handle.clone();
+        let pool_element = parameter::PoolElement {
+            id: self.id,
+            home_registrar: None,
+            registration_life: compatibility.registration_life(self.config.registration_life),
+            user_transport,
+            policy: policy.clone(),
+            asap_transport: None,
+            encapsulation_ports: self.config.encapsulation_ports,
+        };
+        // What rsplib's registrars cannot read may end them: it is not sent at all.
+        if let Err(cause) = compatibility.check(&pool_handle, &pool_element) {
+            self.refuse();
+            return self.outputs.emit(Event::RegistrationRejected {
+                error: Some(OperationError::from(cause)),
+                will_retry: false,
+            });
+        }
         let message = Registration {
-            pool_handle: self.config.pool_handle.clone(),
-            pool_element: parameter::PoolElement {
-                id: self.id,
-                home_registrar: None,
-                registration_life: self.registration_life(),
-                user_transport,
-                policy: policy.clone(),
-                asap_transport: None,
-                encapsulation_ports: self.config.encapsulation_ports,
-            },
+            pool_handle,
+            pool_element,
         };
         self.outputs.send(to, message);
         self.outstanding = Some(Outstanding::Registration { policy });
@@ -154,7 +165,7 @@ impl PoolElement {
             self.is_registered = false;
             if is_not_unique && self.config.id.is_none() && self.count_attempt() {
                 // Corrected by another identifier.
-                self.id = PoolElementId(self.rng.next_u32());
+                self.id = random_id(&mut self.rng);
                 self.is_due = true;
                 true
             } else if may_pass && self.config.timers.keep_trying {
@@ -250,16 +261,6 @@ impl PoolElement {
         duration_between(&mut self.rng, t4 * 7 / 8, t4).max(Duration::from_millis(1))
     }
 
-    /// Whole seconds, at least one.
-    fn registration_life(&self) -> RegistrationLife {
-        let Some(life) = self.config.registration_life else {
-            return RegistrationLife::Infinite;
-        };
-        let rounded_up = life.saturating_add(Duration::from_nanos(999_999_999));
-        let seconds = u32::try_from(rounded_up.as_secs()).unwrap_or(u32::MAX);
-        RegistrationLife::Seconds(seconds.clamp(1, LIFE_SECONDS_MAX))
-    }
-
     fn user_transport(&self, addresses: &[IpAddr]) -> Option<UserTransport> {
         let template = &self.config.user_transport;
         let port = template.port;
@@ -287,5 +288,7 @@ impl PoolElement {
     }
 }
 
-/// The longest life that is not "for ever" (RFC 5354 §3.10).
-const LIFE_SECONDS_MAX: u32 = 0x7fff_ffff;
+/// A random identifier (RFC 5352 §3.1, R2.2); never 0, which rsplib takes for none.
+pub(super) fn random_id(rng: &mut impl Rng) -> PoolElementId {
+    PoolElementId(rng.next_u32().max(1))
+}

@@ -1,6 +1,6 @@
 //! How a pool user is set up, and its limits.
 
-use crate::{RegistrarAddress, Timers};
+use crate::{Compatibility, RegistrarAddress, Timers};
 
 /// How a pool user is set up.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -11,6 +11,8 @@ pub struct Config {
     pub timers: Timers,
     /// What it may use up.
     pub limits: Limits,
+    /// What all of the scope agree on.
+    pub compatibility: Compatibility,
 }
 
 /// What a pool user may use up, by its own user or by registrars.

@@ -56,6 +56,9 @@ impl PoolUser {
             items: items.filter(|items| *items != 0),
             selects: false,
         };
+        if let Err(error) = self.check_pool_handle(&pool_handle) {
+            return self.refuse(pool_handle, waiting, error);
+        }
         if subscribe && !self.is_stopped && !self.gets_updates(&pool_handle) {
             return self.subscribe(pool_handle, waiting);
         }
@@ -71,7 +74,16 @@ impl PoolUser {
             items: None,
             selects: true,
         };
+        if let Err(error) = self.check_pool_handle(&pool_handle) {
+            return self.refuse(pool_handle, waiting, error);
+        }
         self.answer_or_ask(pool_handle, waiting);
+    }
+
+    /// A pool that there cannot be in this scope is not asked for: that may end the registrar.
+    fn check_pool_handle(&self, pool_handle: &PoolHandle) -> Result<(), ResolveFailure> {
+        let checked = self.config.compatibility.check_pool_handle(pool_handle);
+        checked.map_err(|cause| ResolveFailure::Rejected(OperationError::from(cause)))
     }
 
     /// Not answered from the cache: the registrar must hear of it.

@@ -79,6 +79,7 @@ impl Registrar {
         }
         // First of all: what follows is told to peers, and no longer over this one.
         self.on_link_lost(association);
+        self.forget_slow_elements(association);
         self.deferred_resolutions
             .retain(|(from, _)| *from != association);
         for pool_handle in &lost.subscriptions {
@@ -132,6 +133,7 @@ impl Registrar {
         self.stop_adoptions();
         self.peers = Peers::default();
         self.endpoints.clear();
+        self.slow_elements.clear();
         let associations = std::mem::take(&mut self.associations);
         for association in associations.into_keys() {
             self.close(association, CloseReason::ShuttingDown);

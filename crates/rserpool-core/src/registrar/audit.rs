@@ -5,7 +5,7 @@
 use super::Registrar;
 use super::event::Event;
 use super::table_session::Purpose;
-use crate::Timestamp;
+use crate::{Compatibility, Timestamp};
 use rserpool_wire::RegistrarId;
 use rserpool_wire::parameter::PeChecksum;
 
@@ -20,7 +20,7 @@ impl Registrar {
         if !self.is_initialized() {
             return;
         }
-        let known = self.handlespace.checksum(peer);
+        let known = self.checksum_as_told(peer, told);
         let cycle = self.config.timers.peer_heartbeat_cycle;
         let Some(sessions) = self.peers.by_id.get_mut(&peer).map(|peer| &mut peer.tables) else {
             return;
@@ -52,6 +52,29 @@ impl Registrar {
         }
         // Step 5: "a re-synchronization process SHOULD be carried out immediately".
         self.start_table_session(peer, Purpose::Resynchronization);
+    }
+
+    /// The checksum of what is known of a registrar's pool elements, in this scope's form.
+    pub(super) fn checksum(&self, of: RegistrarId) -> PeChecksum {
+        match self.config.compatibility {
+            Compatibility::Rfc => self.handlespace.checksum(of),
+            Compatibility::Rsplib => self.handlespace.rsplib_checksum(of),
+        }
+    }
+
+    /// The same, in the form in which the peer may have told it: with very many pool elements
+    /// rsplib's is another one.
+    fn checksum_as_told(&mut self, peer: RegistrarId, told: PeChecksum) -> PeChecksum {
+        let rfcs = self.handlespace.checksum(peer);
+        let rsplibs = self.handlespace.rsplib_checksum(peer);
+        if told == rfcs {
+            return rfcs;
+        }
+        if told == rsplibs {
+            self.counters.checksums_of_rsplib += 1;
+            return rsplibs;
+        }
+        self.checksum(peer)
     }
 
     /// Whether the latest re-synchronisation was of use is seen at the next checksum.

@@ -1,6 +1,6 @@
 //! How a registrar is set up, and its limits.
 
-use crate::{ENRP_PORT, RegistrarAddress, Timers};
+use crate::{Compatibility, ENRP_PORT, RegistrarAddress, Timers};
 use rserpool_handlespace::Policies;
 use rserpool_wire::RegistrarId;
 use rserpool_wire::asap::AnnouncedTransport;
@@ -35,6 +35,8 @@ pub struct Config {
     /// How many pool elements answer a resolution that does not say how many. The RFC says all
     /// SHOULD be listed; what does not fit into one message is left out.
     pub items_default: usize,
+    /// What all of the scope agree on.
+    pub compatibility: Compatibility,
 }
 
 impl Config {
@@ -58,6 +60,7 @@ impl Config {
             limits: Limits::default(),
             policies: Policies::standard(),
             items_default: usize::MAX,
+            compatibility: Compatibility::default(),
         }
     }
 }
@@ -76,6 +79,7 @@ impl fmt::Debug for Config {
             .field("timers", &self.timers)
             .field("limits", &self.limits)
             .field("items_default", &self.items_default)
+            .field("compatibility", &self.compatibility)
             .finish_non_exhaustive()
     }
 }

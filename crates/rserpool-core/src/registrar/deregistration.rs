@@ -17,6 +17,7 @@ impl Registrar {
             pool_handle,
             pool_element,
         } = message;
+        self.forget_slow_element(from, pool_handle, *pool_element);
         let known = self.handlespace.find(pool_handle, *pool_element);
         let owner = known
             .and_then(|key| self.handlespace.element(key))
@@ -67,20 +68,10 @@ impl Registrar {
             self.timers.start(&mut state.life_timer, timer, later);
             return;
         }
-        self.remove_and_tell(key, RemovalReason::Expired);
-    }
-
-    /// Removes a pool element without being asked and tells it so, that it may come back.
-    pub(super) fn remove_and_tell(&mut self, key: ElementKey, reason: RemovalReason) {
-        if let Some(removed) = self.remove(key, reason)
+        if let Some(removed) = self.remove(key, RemovalReason::Expired)
             && let Some(association) = removed.data.association()
         {
-            let response = DeregistrationResponse {
-                pool_handle: removed.pool_handle,
-                pool_element: removed.encoded.id(),
-                error: None,
-            };
-            self.send(association, response);
+            self.tell_removed(association, removed.pool_handle, removed.encoded.id());
         }
     }
 }

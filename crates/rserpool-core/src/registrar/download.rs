@@ -42,6 +42,7 @@ impl Registrar {
         if home == self.config.id {
             return Ok(Transferred::Nothing);
         }
+        self.check_compatible(pool_handle, pool_element)?;
         let known = self.handlespace.find(pool_handle, pool_element.id());
         let element = known.and_then(|key| self.handlespace.element(key));
         if let Some(element) = &element

@@ -33,6 +33,11 @@ impl Registrar {
             Ok(decoded) => decoded,
             Err(undecodable) => return self.on_enrp_undecodable(from, undecodable),
         };
+        if let Message::Error(error) = &message
+            && error.sender == self.config.id
+        {
+            return self.on_returned_error(from, error);
+        }
         if !self.is_for_this_registrar(from, &message) {
             return;
         }
@@ -178,6 +183,18 @@ impl Registrar {
             association,
             error: message.error,
         });
+    }
+
+    /// rsplib answers with the identifiers as they came: sender and receiver are not exchanged. Only
+    /// a peer's is believed; from anybody else it would be an identifier used twice.
+    fn on_returned_error(&mut self, from: AssociationId, message: &Error) {
+        let link = self.peers.links.get(&from);
+        if link.is_some_and(|link| link.peer.is_some()) {
+            self.counters.enrp_errors_returned += 1;
+            self.on_enrp_error(from, message.clone());
+        } else {
+            self.counters.enrp_unexpected += 1;
+        }
     }
 
     /// §3.7: "the ENRP server that discovered the error SHOULD send back an ENRP_ERROR message

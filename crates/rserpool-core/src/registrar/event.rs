@@ -344,6 +344,8 @@ pub enum UpdateRefusal {
     Inconsistent,
     /// A limit of the handlespace is reached.
     NoRoom,
+    /// Not all of the scope can read it: see [`Compatibility`](crate::Compatibility).
+    Incompatible,
 }
 
 impl fmt::Display for UpdateRefusal {
@@ -352,6 +354,7 @@ impl fmt::Display for UpdateRefusal {
             Self::NotItsHome => "not its home registrar",
             Self::Inconsistent => "inconsistent with its pool",
             Self::NoRoom => "no room",
+            Self::Incompatible => "cannot be read by rsplib",
         })
     }
 }

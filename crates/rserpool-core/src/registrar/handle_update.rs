@@ -88,7 +88,7 @@ impl Registrar {
         if pool_element.home_registrar() != Some(from) {
             return Err(UpdateRefusal::NotItsHome);
         }
-        self.check_claim(pool_element)?;
+        self.check_claim(pool_handle, pool_element)?;
         let known = self.handlespace.find(pool_handle, pool_element.id());
         if let Some(key) = known.filter(|key| self.is_in_touch(*key)) {
             self.claim(key, from, pool_element);
@@ -134,11 +134,26 @@ impl Registrar {
     /// Claims are kept as they came, so they are as limited as registrations.
     pub(super) fn check_claim(
         &self,
+        pool_handle: &PoolHandle,
         pool_element: &EncodedPoolElement,
     ) -> Result<(), UpdateRefusal> {
         let most = self.config.limits.handlespace.element_octets_max;
         if pool_element.as_octets().len() > most {
             return Err(UpdateRefusal::NoRoom);
+        }
+        self.check_compatible(pool_handle, pool_element)
+    }
+
+    /// Whatever all of the scope cannot read is kept by nobody.
+    pub(super) fn check_compatible(
+        &self,
+        pool_handle: &PoolHandle,
+        pool_element: &EncodedPoolElement,
+    ) -> Result<(), UpdateRefusal> {
+        let compatibility = self.config.compatibility;
+        if compatibility.is_rsplib() {
+            let checked = compatibility.check(pool_handle, &pool_element.decode());
+            return checked.map_err(|_| UpdateRefusal::Incompatible);
         }
         Ok(())
     }

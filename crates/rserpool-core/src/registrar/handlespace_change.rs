@@ -12,7 +12,6 @@ use crate::timestamp::CompactTimestamp;
 use rserpool_handlespace::{Change, ElementKey, RegisterError, Removed};
 use rserpool_wire::parameter::{EncodedPoolElement, PoolElement};
 use rserpool_wire::{PoolHandle, RegistrarId, RegistrationLife};
-use std::time::Duration;
 
 /// What the registrar keeps with each pool element.
 #[derive(Clone, Debug)]
@@ -271,12 +270,9 @@ impl Registrar {
             return;
         };
         state.slept = self.slept;
-        match life {
-            RegistrationLife::Seconds(seconds) => {
-                let life = Duration::from_secs(u64::from(seconds));
-                self.timers.start(&mut state.life_timer, timer, now + life);
-            }
-            RegistrationLife::Infinite => self.timers.stop(&mut state.life_timer, timer),
+        match self.config.compatibility.duration(life) {
+            Some(life) => self.timers.start(&mut state.life_timer, timer, now + life),
+            None => self.timers.stop(&mut state.life_timer, timer),
         }
     }
 }

@@ -52,8 +52,7 @@ impl Registrar {
             pool_element: element.id,
         };
         self.emit(missed);
-        // It may only have been slow; then this tells it to register again.
-        self.remove_and_tell(key, reason);
+        self.remove_slow_element(key, reason);
     }
 
     /// Asks a pool element soon whether it is there. At most one keep-alive is outstanding, and
@@ -175,6 +174,9 @@ impl Registrar {
             Some(key) => {
                 self.counters.keep_alive_acks += 1;
                 self.on_sign_of_life(key);
+            }
+            None if known.is_none() && self.reinstates(from, message) => {
+                self.counters.keep_alive_acks += 1;
             }
             None => self.counters.keep_alive_acks_ignored += 1,
         }

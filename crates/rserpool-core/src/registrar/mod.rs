@@ -7,6 +7,7 @@
 //! | `resolution` | §3.3 |
 //! | `subscription` | §2.2.5: dynamic updates |
 //! | `keep_alive` | §3.4 |
+//! | `slow_element` | §3.5: who answers too late |
 //! | `unreachable` | §3.5 |
 //! | `announce` | §3.6 |
 //! | `bad_message` | §2.2.14: what is no message, or none for a registrar |
@@ -59,6 +60,7 @@ mod presence;
 mod registration;
 mod resolution;
 mod resynchronization;
+mod slow_element;
 mod snapshot;
 mod subscription;
 mod table_session;
@@ -88,6 +90,7 @@ use rserpool_handlespace::{ElementKey, Handlespace};
 use rserpool_wire::asap::{HandleResolution, Message};
 use rserpool_wire::enrp;
 use rserpool_wire::{Decoded, RegistrarId, Undecodable};
+use slow_element::SlowElements;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use subscription::Subscriptions;
@@ -268,6 +271,7 @@ pub struct Registrar {
     table_session: u32,
     /// Resolutions that wait until the handlespace has been downloaded.
     deferred_resolutions: VecDeque<(AssociationId, HandleResolution)>,
+    slow_elements: SlowElements,
     /// How many seconds this registrar did not run in all; registration lives stood still.
     slept: u32,
     shutting_down: bool,
@@ -317,7 +321,8 @@ impl Machine for Registrar {
     type Output = Output;
     type Snapshot = Snapshot;
 
-    fn new(config: Config, seed: u64, now: Timestamp) -> Self {
+    fn new(mut config: Config, seed: u64, now: Timestamp) -> Self {
+        config.timers = config.compatibility.timers(config.timers);
         let limits = config.limits.handlespace;
         let mut registrar = Self {
             handlespace: Handlespace::new(limits, config.policies.clone(), seed),
@@ -336,6 +341,7 @@ impl Machine for Registrar {
             tables_closed_until: Timestamp::ZERO,
             table_session: 0,
             deferred_resolutions: VecDeque::new(),
+            slow_elements: SlowElements::new(),
             slept: 0,
             shutting_down: false,
             outputs: VecDeque::new(),
@@ -432,6 +438,7 @@ impl Registrar {
             Ok(decoded) => decoded,
             Err(undecodable) => return self.on_undecodable(from, undecodable),
         };
+        self.answer_in_order(from, &message);
         match message {
             Message::Registration(registration) => self.on_registration(from, registration),
             Message::Deregistration(deregistration) => {

@@ -73,7 +73,11 @@ pub(super) enum Status {
         attempts: u32,
     },
     /// Another registrar takes it over. Timer: that one has failed, too.
-    NotActive { taker: RegistrarId },
+    NotActive {
+        taker: RegistrarId,
+        /// It has been asked which pool elements it owns.
+        is_taker_asked: bool,
+    },
 }
 
 impl Peer {
@@ -206,7 +210,7 @@ impl Registrar {
                 association: peer.association,
                 last_heard: peer.was_heard().then(|| self.now.since(peer.last_heard)),
                 owned: self.handlespace.owned(*id),
-                checksum: self.handlespace.checksum(*id),
+                checksum: self.checksum(*id),
                 checksum_told: peer.checksum_told,
                 synchronizing: peer.tables.is_synchronizing(),
             }

@@ -107,7 +107,7 @@ impl Registrar {
             sender: self.config.id,
             receiver,
             reply_required,
-            checksum: Some(self.handlespace.checksum(self.config.id)),
+            checksum: Some(self.checksum(self.config.id)),
             server_information: Some(self.server_information()),
         }
     }

@@ -21,6 +21,7 @@ impl Registrar {
             pool_element,
         } = message;
         let id = pool_element.id;
+        self.forget_slow_element(from, &pool_handle, id);
         let result = self.register(from, &pool_handle, pool_element);
         if let Err(cause) = &result {
             self.counters.registrations_rejected += 1;
@@ -53,6 +54,9 @@ impl Registrar {
         if peer.transport != Transport::Sctp {
             return Err(ErrorCause::RejectedDueToSecurity);
         }
+        self.config
+            .compatibility
+            .check(pool_handle, &pool_element)?;
         let warning = check_values(&mut pool_element, peer)?;
         record_sender(&mut pool_element, peer);
         // Rule 4 (RFC 5352 §3.1): this registrar assigns itself the owner, whoever it was before.

@@ -7,7 +7,7 @@ use super::{Limit, Registrar};
 use crate::AssociationId;
 use rserpool_handlespace::ResolveError;
 use rserpool_wire::PoolHandle;
-use rserpool_wire::asap::{HandleResolution, HandleResolutionResponse};
+use rserpool_wire::asap::{HandleResolution, HandleResolutionResponse, Message};
 use rserpool_wire::parameter::{ErrorCause, OperationError};
 
 /// Pool elements in one response: more than 65,535 octets can hold, the smallest being 28 long.
@@ -19,6 +19,11 @@ impl Registrar {
             return;
         }
         self.answer_earlier(from, &message.pool_handle);
+        self.answer(from, message);
+    }
+
+    /// Answers with what is known.
+    fn answer(&mut self, from: AssociationId, message: HandleResolution) {
         let HandleResolution {
             pool_handle,
             subscribe,
@@ -88,6 +93,37 @@ impl Registrar {
         }
     }
 
+    /// rsplib takes answers for those to its requests in their order, whatever they name: before
+    /// anything else is answered, so is what still waits.
+    pub(super) fn answer_in_order(&mut self, from: AssociationId, message: &Message) {
+        let is_answered = match message {
+            Message::Registration(_) | Message::Deregistration(_) => true,
+            Message::HandleResolution(resolution) => {
+                self.handlespace.pool_len(&resolution.pool_handle) > 0
+            }
+            Message::RegistrationResponse(_)
+            | Message::DeregistrationResponse(_)
+            | Message::HandleResolutionResponse(_)
+            | Message::EndpointKeepAlive(_)
+            | Message::EndpointKeepAliveAck(_)
+            | Message::EndpointUnreachable(_)
+            | Message::ServerAnnounce(_)
+            | Message::Cookie(_)
+            | Message::CookieEcho(_)
+            | Message::BusinessCard(_)
+            | Message::Error(_) => false,
+        };
+        if !is_answered || !self.config.compatibility.is_rsplib() {
+            return;
+        }
+        let is_theirs = |(association, _): &(AssociationId, HandleResolution)| *association == from;
+        while let Some(index) = self.deferred_resolutions.iter().position(is_theirs) {
+            if let Some((from, earlier)) = self.deferred_resolutions.remove(index) {
+                self.answer(from, earlier);
+            }
+        }
+    }
+
     /// While this registrar starts, it does not know what it does not know: who asks for a pool
     /// that is not known yet waits, if there is room.
     fn defers(&mut self, from: AssociationId, message: &HandleResolution) -> bool {
@@ -106,11 +142,14 @@ impl Registrar {
     /// How many pool elements are wanted: "the ENRP server SHOULD list all the PEs currently
     /// registered in this pool", unless the request says how many.
     fn items(&self, wanted: Option<u32>) -> usize {
-        let wanted = wanted
-            .filter(|items| *items != 0)
-            .map_or(self.config.items_default, |items| {
-                usize::try_from(items).unwrap_or(usize::MAX)
-            });
+        let wanted = wanted.filter(|items| *items != 0).map_or_else(
+            || {
+                self.config
+                    .compatibility
+                    .items_default(self.config.items_default)
+            },
+            |items| usize::try_from(items).unwrap_or(usize::MAX),
+        );
         wanted.clamp(1, ITEMS_MAX)
     }
 }

@@ -38,7 +38,7 @@ impl Registrar {
         if pool_element.home_registrar() != Some(peer) {
             return Err(UpdateRefusal::NotItsHome);
         }
-        self.check_claim(pool_element)?;
+        self.check_claim(pool_handle, pool_element)?;
         let known = self.handlespace.find(pool_handle, pool_element.id());
         let mut is_equal = false;
         if let Some((key, element)) =

@@ -194,6 +194,14 @@ pub struct Counters {
     pub takeovers_aborted: u64,
     /// Identifiers used by two registrars.
     pub identifier_conflicts: u64,
+    /// Pool elements that answered a keep-alive after they had been removed for not answering, and
+    /// were registered again as they were.
+    pub reinstatements: u64,
+    /// ENRP_ERROR messages that came with this registrar's own identifier as the sender's, as
+    /// rsplib sends them back.
+    pub enrp_errors_returned: u64,
+    /// Checksums that matched only as rsplib calculates them.
+    pub checksums_of_rsplib: u64,
     /// ENRP messages that were not expected: over TCP, of another sender than before.
     pub enrp_unexpected: u64,
 }
@@ -219,7 +227,7 @@ impl Registrar {
             registrars_heard: self.announces.heard().collect(),
             initialized: self.is_initialized(),
             owned: self.handlespace.owned(self.config.id),
-            checksum: self.handlespace.checksum(self.config.id),
+            checksum: self.checksum(self.config.id),
             peers: self.peer_snapshots(),
             shutting_down: self.shutting_down,
             counters: self.counters.clone(),

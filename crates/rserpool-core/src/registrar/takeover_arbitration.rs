@@ -102,7 +102,7 @@ impl Registrar {
                 // Rule 2A: "If the peer's server ID is smaller in value than the Sending Server's
                 // ID ..., the peer server MUST immediately abort its own take-over attempt".
                 // Rule 2B: "Otherwise, the peer MUST ignore the ENRP_INIT_TAKEOVER message."
-                if self.config.id < sender {
+                if self.config.compatibility.prevails(sender, self.config.id) {
                     self.on_takeover_aborted(target, Some(sender));
                     self.yield_to_initiator(target, sender);
                 }
@@ -145,13 +145,18 @@ impl Registrar {
         self.yield_to_initiators(target, BTreeSet::from([initiator]));
     }
 
-    /// All are acknowledged; of several, the one with the greatest identifier goes on.
+    /// All are acknowledged; of several, the one that prevails goes on.
     pub(super) fn yield_to_initiators(
         &mut self,
         target: RegistrarId,
         initiators: BTreeSet<RegistrarId>,
     ) {
-        let Some(taker) = initiators.last().copied() else {
+        let compatibility = self.config.compatibility;
+        let taker = initiators.iter().copied().reduce(|one, other| {
+            let is_first = compatibility.prevails(one, other);
+            if is_first { one } else { other }
+        });
+        let Some(taker) = taker else {
             return;
         };
         if let Some(peer) = self.peers.by_id.get_mut(&target) {
@@ -163,7 +168,10 @@ impl Registrar {
                 | Status::TakingOver { .. }
                 | Status::NotActive { .. } => BTreeSet::new(),
             };
-            peer.status = Status::NotActive { taker };
+            peer.status = Status::NotActive {
+                taker,
+                is_taker_asked: false,
+            };
             self.start_taker_timer(target);
             for initiator in waiting.difference(&initiators) {
                 self.acknowledge_takeover(*initiator, target);
@@ -188,13 +196,31 @@ impl Registrar {
 
     pub(super) fn start_taker_timer(&mut self, target: RegistrarId) {
         let patience = self.config.timers.max_time_no_response;
-        let most = patience.saturating_mul(TAKER_PATIENCE + 1);
-        let delay = duration_between(&mut self.rng, patience * TAKER_PATIENCE, most);
+        // The last of them is for its answer.
+        let most = patience.saturating_mul(TAKER_PATIENCE);
+        let delay = duration_between(&mut self.rng, patience * (TAKER_PATIENCE - 1), most);
         self.start_peer_timer(target, delay);
     }
 
-    /// Neither has the taker enforced the takeover, nor does the target live.
+    /// Neither has the taker enforced the takeover, nor does the target live. Or it has and told
+    /// nobody, as rsplib's: before anything else it is asked which pool elements it owns.
     pub(super) fn on_taker_failed(&mut self, target: RegistrarId) {
+        if self.handlespace.owned(target) > 0
+            && let Some(peer) = self.peers.by_id.get_mut(&target)
+            && let Status::NotActive {
+                taker,
+                is_taker_asked,
+            } = &mut peer.status
+        {
+            let (taker, was_asked) = (*taker, std::mem::replace(is_taker_asked, true));
+            if !was_asked {
+                if self.is_live(taker) {
+                    self.force_resynchronization(taker);
+                }
+                let patience = self.config.timers.max_time_no_response;
+                return self.start_peer_timer(target, patience);
+            }
+        }
         if self.handlespace.owned(target) > 0 {
             return self.start_takeover(target);
         }

@@ -7,7 +7,7 @@ use super::support::*;
 use rserpool_core::pool_element::{
     Command, Config, Event, Input, Output, UserProtocol, UserTransportTemplate,
 };
-use rserpool_core::{Machine, PoolElement, Timers, Timestamp};
+use rserpool_core::{Compatibility, Machine, PoolElement, Timers, Timestamp};
 use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::{DeregistrationResponse, Message};
 use rserpool_wire::parameter::{self, EncapsulationPorts, Policy, TransportUse};
@@ -33,6 +33,7 @@ pub fn config(registrars: &[&str]) -> Config {
             .map(|text| registrar_address(text))
             .collect(),
         timers: Timers::default(),
+        compatibility: Compatibility::default(),
     }
 }
 

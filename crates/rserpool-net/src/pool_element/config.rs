@@ -2,7 +2,7 @@
 
 use crate::multicast::Multicast;
 use crate::udp::Port;
-use rserpool_core::RegistrarAddress;
+use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_wire::parameter::Policy;
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::net::IpAddr;
@@ -33,6 +33,8 @@ pub struct PoolElementConfig {
     pub timers: rserpool_core::Timers,
     /// The timers of its associations.
     pub sctp_timers: rserpool_sctp::Timers,
+    /// What all of the operational scope agree on.
+    pub compatibility: Compatibility,
     /// How long the first registration may take.
     pub register_timeout: Duration,
     /// What may wait for the application over all associations, in octets; usually

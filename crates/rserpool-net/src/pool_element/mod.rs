@@ -184,7 +184,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         enrp: None,
         lifelines: true,
         tcp_port: None,
-        hear: Some(config.multicast),
+        hear: Some(config.multicast.compatible(config.compatibility)),
         announce: None,
         enrp_multicast: None,
     })?;
@@ -211,6 +211,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         registration_life: config.registration_life,
         registrars: config.registrars,
         timers: config.timers,
+        compatibility: config.compatibility,
     };
     let mut machine = PoolElement::new(machine_config, seed, Timestamp::ZERO);
     machine.handle_input(Timestamp::ZERO, Input::Command(Command::Register));

@@ -20,7 +20,7 @@ use crate::udp::Port;
 use rserpool_core::pool_user::{
     Command, Config, Event, Input, Limits, Output, RequestId, ResolveFailure, Source,
 };
-use rserpool_core::{AssociationId, Machine, PoolUser, RegistrarAddress, Timestamp};
+use rserpool_core::{AssociationId, Compatibility, Machine, PoolUser, RegistrarAddress, Timestamp};
 use rserpool_wire::PoolHandle;
 use rserpool_wire::asap::{Message, Resolution};
 use rserpool_wire::parameter::{EncodedPoolElement, UserTransport};
@@ -46,6 +46,8 @@ pub struct PoolUserConfig {
     pub multicast: Multicast,
     /// The protocol's timers.
     pub timers: rserpool_core::Timers,
+    /// What all of the operational scope agree on.
+    pub compatibility: Compatibility,
     /// What it may use up.
     pub limits: Limits,
     /// The timers of its associations.
@@ -137,7 +139,7 @@ fn build(config: PoolUserConfig, events: Events<Event>) -> Result<Built, NetErro
         enrp: None,
         lifelines: false,
         tcp_port: None,
-        hear: Some(config.multicast),
+        hear: Some(config.multicast.compatible(config.compatibility)),
         announce: None,
         enrp_multicast: None,
     })?;
@@ -145,6 +147,7 @@ fn build(config: PoolUserConfig, events: Events<Event>) -> Result<Built, NetErro
         registrars: config.registrars,
         timers: config.timers,
         limits: config.limits,
+        compatibility: config.compatibility,
     };
     let seed = config.seed.map_or_else(random_u64, Ok)?;
     let (data, commands) = DataConnections::new(config.unread_octets_max);

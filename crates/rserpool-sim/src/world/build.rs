@@ -14,7 +14,7 @@ use crate::transcript::Transcript;
 use crate::user::UserActivity;
 use crate::{Peering, Scenario, Statistics};
 use rserpool_core::{
-    ASAP_PORT, Machine, PoolElement, PoolUser, Registrar, RegistrarAddress, Timestamp, Transport,
+    ASAP_PORT, Compatibility, Machine, PoolElement, PoolUser, Registrar, RegistrarAddress, Timestamp, Transport,
     pool_element, pool_user, registrar,
 };
 use rserpool_wire::asap::AnnouncedTransport;
@@ -199,6 +199,7 @@ impl World {
             registration_life: Some(self.timers.registration_life),
             registrars: self.registrars_known(false),
             timers: self.timers.clone(),
+            compatibility: Compatibility::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::events::{self, Initialized};
 use crate::exit::Outcome;
 use crate::management::schema::Status;
 use crate::management::{self, Server, Source};
+use crate::option::compatibility::CompatibilityOptions;
 use crate::option::format::FormatOptions;
 use crate::option::node;
 use crate::output::{self, Format};
@@ -54,6 +55,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     format: FormatOptions,
     #[command(flatten)]
+    compatibility: CompatibilityOptions,
+    #[command(flatten)]
     node: node::NodeOptions,
 }
 
@@ -94,6 +97,7 @@ async fn start(arguments: &Arguments) -> anyhow::Result<Registrar> {
     let mut builder = Registrar::builder()
         .addresses(node.address.clone())
         .timers(node.timers.timers())
+        .compatibility(arguments.compatibility.compatibility())
         .multicast(if arguments.no_multicast {
             Multicast::off()
         } else {

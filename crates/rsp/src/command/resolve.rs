@@ -9,8 +9,7 @@ use crate::option::{node, policy};
 use crate::output::{self, Format, table, table_text};
 use crate::signals::Signals;
 use anyhow::anyhow;
-use rserpool::{PoolElementId, PoolHandle, PoolUser, Resolution};
-use rserpool_wire::RegistrationLife;
+use rserpool::{Compatibility, PoolElementId, PoolHandle, PoolUser, Resolution};
 use rserpool_wire::parameter::{PoolElement, UserTransport};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -107,13 +106,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
 
 async fn ask(arguments: &Arguments, user: &PoolUser, pool: &PoolHandle) -> Outcome {
     if arguments.watch {
-        return watch(arguments.format.format(), user, pool).await;
+        return watch(arguments, user, pool).await;
     }
     if let Some(times) = arguments.times {
         return show_shares(arguments, times, user, pool).await;
     }
     let resolution = resolve(arguments, user, pool).await?;
-    show(arguments.format.format(), pool, &resolution)?;
+    show(arguments, pool, &resolution)?;
     Ok(())
 }
 
@@ -144,7 +143,10 @@ async fn show_shares(
         }
         policy = policy::short(&resolution.policy);
     }
-    let shares = counts.into_iter().map(|(id, first)| Share { id: id.to_string(), first });
+    let shares = counts.into_iter().map(|(id, first)| Share {
+        id: id.to_string(),
+        first,
+    });
     match arguments.format.format() {
         Format::Json => output::json(&Shares {
             pool_handle: pool.to_string(),
@@ -164,15 +166,19 @@ async fn show_shares(
     Ok(())
 }
 
-async fn watch(format: Format, user: &PoolUser, pool: &PoolHandle) -> Outcome {
+async fn watch(arguments: &Arguments, user: &PoolUser, pool: &PoolHandle) -> Outcome {
     let start = Instant::now();
     let mut subscription = user
         .subscribe(pool.clone())
         .await
         .map_err(|failed| user::failure(pool, &failed))?;
     while let Some(update) = subscription.next().await {
-        let rows = update.resolution.as_ref().map(rows).unwrap_or_default();
-        match format {
+        let resolution = update.resolution.as_ref();
+        let compatibility = arguments.user.compatibility();
+        let rows = resolution
+            .map(|of| rows(of, compatibility))
+            .unwrap_or_default();
+        match arguments.format.format() {
             Format::Json => output::json(&Report::Pool {
                 pool_handle: pool.to_string(),
                 pool_elements: rows.into_iter().map(|row| row.id).collect(),
@@ -190,9 +196,9 @@ async fn watch(format: Format, user: &PoolUser, pool: &PoolHandle) -> Outcome {
     Err(anyhow!("the subscription has ended; try again")).or_exit(Exit::Failed)
 }
 
-fn show(format: Format, pool: &PoolHandle, resolution: &Resolution) -> std::io::Result<()> {
-    let pool_elements = rows(resolution);
-    match format {
+fn show(arguments: &Arguments, pool: &PoolHandle, resolution: &Resolution) -> std::io::Result<()> {
+    let pool_elements = rows(resolution, arguments.user.compatibility());
+    match arguments.format.format() {
         Format::Json => output::json(&Answer {
             pool_handle: pool.to_string(),
             policy: policy::short(&resolution.policy),
@@ -202,24 +208,22 @@ fn show(format: Format, pool: &PoolHandle, resolution: &Resolution) -> std::io::
     }
 }
 
-fn rows(resolution: &Resolution) -> Vec<Row> {
+fn rows(resolution: &Resolution, compatibility: Compatibility) -> Vec<Row> {
     resolution
         .pool_elements
         .iter()
-        .map(|encoded| row(&encoded.decode()))
+        .map(|encoded| row(&encoded.decode(), compatibility))
         .collect()
 }
 
-fn row(element: &PoolElement) -> Row {
+fn row(element: &PoolElement, compatibility: Compatibility) -> Row {
     let udp_port = element
         .encapsulation_ports
         .user
         .map(std::num::NonZeroU16::get);
     let (transport, address) = transport(&element.user_transport, udp_port);
-    let life_s = match element.registration_life {
-        RegistrationLife::Seconds(seconds) => Some(seconds),
-        RegistrationLife::Infinite => None,
-    };
+    let life = compatibility.duration(element.registration_life);
+    let life_s = life.map(|life| u32::try_from(life.as_secs()).unwrap_or(u32::MAX));
     Row {
         id: element.id.to_string(),
         transport,

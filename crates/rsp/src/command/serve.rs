@@ -5,6 +5,7 @@ use super::service::Service;
 use super::user;
 use crate::events;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::option::compatibility::CompatibilityOptions;
 use crate::option::format::FormatOptions;
 use crate::option::{node, policy, registrars};
 use crate::output::{self, Format};
@@ -43,6 +44,8 @@ pub(crate) struct Arguments {
     format: FormatOptions,
     #[command(flatten)]
     registrars: registrars::RegistrarOptions,
+    #[command(flatten)]
+    compatibility: CompatibilityOptions,
     #[command(flatten)]
     node: node::NodeOptions,
 }
@@ -117,6 +120,7 @@ async fn register(arguments: &Arguments, handle: &PoolHandle) -> Result<PoolElem
             Multicast::default()
         })
         .timers(node.timers.timers())
+        .compatibility(arguments.compatibility.compatibility())
         .register_timeout(Duration::from_millis(arguments.register_timeout_ms));
     if let Some(id) = arguments.id {
         builder = builder.id(id);

@@ -2,10 +2,12 @@
 
 use crate::events;
 use crate::exit::{Exit, Failure};
+use crate::option::compatibility::CompatibilityOptions;
 use crate::option::{registrars, timers};
 use anyhow::{Context, anyhow};
 use rserpool::{
-    ConnectFailed, Multicast, PoolHandle, PoolUser, RegisterFailed, ResolveFailed, SessionLost,
+    Compatibility, ConnectFailed, Multicast, PoolHandle, PoolUser, RegisterFailed, ResolveFailed,
+    SessionLost,
 };
 
 /// The options of a pool user.
@@ -14,10 +16,17 @@ pub(crate) struct UserOptions {
     #[command(flatten)]
     registrars: registrars::RegistrarOptions,
     #[command(flatten)]
+    compatibility: CompatibilityOptions,
+    #[command(flatten)]
     timers: timers::TimerOptions,
 }
 
 impl UserOptions {
+    /// With what the scope is compatible.
+    pub(crate) fn compatibility(&self) -> Compatibility {
+        self.compatibility.compatibility()
+    }
+
     /// Starts the pool user, and logs what happens to it.
     pub(crate) async fn start(&self) -> Result<PoolUser, Failure> {
         let no_multicast = self.registrars.no_multicast;
@@ -29,6 +38,7 @@ impl UserOptions {
                 Multicast::default()
             })
             .timers(self.timers.timers())
+            .compatibility(self.compatibility())
             .start()
             .await
             .context("cannot start")?;

@@ -1,5 +1,6 @@
 //! Options that several subcommands share.
 
+pub(crate) mod compatibility;
 pub(crate) mod format;
 pub(crate) mod management;
 pub(crate) mod node;
