@@ -3,6 +3,7 @@
 //! Knows its peer and its messages, no other association. Packets that reach it have passed the
 //! checks of ports, tag and checksum.
 
+mod liveness;
 mod multihoming;
 mod output;
 mod shutdown;
@@ -17,7 +18,7 @@ use crate::config::Config;
 use crate::cookie::CookieJar;
 use crate::demultiplexer::Peer;
 use crate::event::{AssociationId, DownReason, Event, Transmit};
-use crate::heartbeat::{Due, Heartbeat};
+use crate::heartbeat::Heartbeat;
 use crate::outbox::Outbox;
 use crate::packet::{Packet, chunk_type, error_cause, read_u16};
 use crate::paths::Paths;
@@ -222,40 +223,6 @@ impl Association {
         self.collect(around, None)
     }
 
-    /// RFC 9260 §8.3. Most packets of an idle association are one HEARTBEAT or HEARTBEAT ACK, and
-    /// need no more than this. Says whether the packet is done with.
-    fn on_heartbeat_chunks(
-        &mut self,
-        packet: &Packet<'_>,
-        source: Route,
-        around: &mut Surroundings<'_>,
-    ) -> bool {
-        let timers = &around.config.timers;
-        for chunk in packet.chunks() {
-            if chunk.kind != chunk_type::HEARTBEAT_ACK {
-                continue;
-            }
-            let of_path = self
-                .paths
-                .as_mut()
-                .is_some_and(|paths| paths.on_heartbeat_ack(around.now, chunk.value, timers));
-            if !of_path && !self.heartbeat.on_ack(around.now, chunk.value, timers) {
-                around.outputs.statistics.protocol_errors += 1;
-            }
-        }
-        let first = packet.first();
-        let is_small = packet.octets().len() <= around.config.mtu;
-        if packet.is_alone() && first.kind == chunk_type::HEARTBEAT && self.is_up() && is_small {
-            let answer =
-                self.writer(around.config)
-                    .chunk(chunk_type::HEARTBEAT_ACK, 0, first.value);
-            let answer = source.carry(answer.finish());
-            around.outputs.transmits.push_back(answer);
-            return true;
-        }
-        packet.is_alone() && first.kind == chunk_type::HEARTBEAT_ACK
-    }
-
     /// A COOKIE ECHO, stripped, for an association that exists (RFC 9260 §5.2.4).
     pub(crate) fn on_cookie_echo(
         &mut self,
@@ -301,46 +268,6 @@ impl Association {
         };
         candidates.retain(|other| *other != candidate);
         candidates.is_empty()
-    }
-
-    /// The time set by [`Association::deadline`] has come.
-    pub(crate) fn fire(
-        &mut self,
-        random: u32,
-        around: &mut Surroundings<'_>,
-    ) -> Option<DownReason> {
-        if self.socket_deadline() <= around.now {
-            self.advance_with_paths(around);
-        }
-        let down = self.collect(around, None);
-        self.is_on_timer = false;
-        if down.is_some() {
-            return down;
-        }
-        if !self.is_up() {
-            return None;
-        }
-        let timers = &around.config.timers;
-        let random = match &mut self.paths {
-            None => random,
-            Some(paths) => {
-                paths.fire(around.now, timers, around.random);
-                self.apply_path_effects(around);
-                // The heartbeats of the paths come sooner, if one of them works.
-                u32::MAX
-            }
-        };
-        match self.heartbeat.on_deadline(around.now, timers, random) {
-            Due::Nothing => None,
-            Due::Ask(value) => {
-                self.ask_everywhere(&value, around);
-                None
-            }
-            Due::Lost => {
-                self.send_abort(error_cause::USER_INITIATED_ABORT, b"no answer", around);
-                Some(DownReason::Lost)
-            }
-        }
     }
 
     /// Fetches what dcsctp has to say. To be called after every call on the socket.
