@@ -86,7 +86,7 @@ fn the_other_services_answer() {
     let (_registrar, address) = registrar(&[]);
     for (service, expected) in [
         ("daytime", " UTC"),
-        ("pingpong", "pong 1"),
+        ("ping-pong", "pong 1"),
         ("chargen", " !\"#"),
     ] {
         let element = Running::start(&[

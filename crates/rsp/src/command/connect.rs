@@ -1,6 +1,7 @@
 //! `rsp connect`.
 
 use super::demo::report::Report;
+use super::protocol::{Meaning, Protocol, Request};
 use super::user;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::option::format::FormatOptions;
@@ -8,7 +9,7 @@ use crate::option::node;
 use crate::output::{self, Format};
 use crate::signals::Signals;
 use anyhow::anyhow;
-use rserpool::{PoolElementId, PoolHandle, Session, SessionEvent};
+use rserpool::{PoolElementId, PoolHandle, PoolUser, Received, Session, SessionEvent};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -19,18 +20,24 @@ use tokio::sync::mpsc;
 /// Each line of standard input goes to the element that serves this session; its answer comes to
 /// standard output. When the element fails, the session goes on at another one, and the line that
 /// was not answered is sent again. Who serves, and how long a failover took, is told on standard
-/// error.
+/// error. What elements gave as a cookie is given to the next one first.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The pool handle
     pool: String,
+    /// What is spoken there
+    #[arg(long, value_enum, default_value_t = Protocol::Lines)]
+    service: Protocol,
     /// Send numbered requests instead of lines, this long after each answer
     #[arg(long, value_name = "MS")]
     every_ms: Option<u64>,
     /// End after this many requests
     #[arg(long, value_name = "N", requires = "every_ms")]
     count: Option<u64>,
+    /// With --every-ms and --service calc: calculations a job
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    job_size: u64,
     /// Give up when a request is not answered for this long
     #[arg(long, value_name = "MS", default_value_t = 30_000)]
     answer_timeout_ms: u64,
@@ -50,6 +57,8 @@ Examples:
   rsp connect echo                              type lines
   seq 1000 | rsp connect echo | tail -1
   rsp connect echo --every-ms 10 -o json        each answer and failover as a line of JSON
+  rsp connect ping-pong --service ping-pong --every-ms 500
+  echo 5000000 | rsp connect calc --service calc
 
 The exit code is 0 only if every line was answered; 3 if there is no such pool, 4 if no registrar
 is reached, 6 if an answer did not come in time.";
@@ -74,10 +83,13 @@ async fn talk(arguments: &Arguments) -> Outcome {
         .await
         .map_err(|failed| user::failure(&pool, &failed))?;
     let requests = match arguments.every_ms {
-        Some(every_ms) => Requests::numbered(Duration::from_millis(every_ms), arguments.count),
+        Some(every_ms) => {
+            let job = (arguments.service == Protocol::Calc).then_some(arguments.job_size);
+            Requests::numbered(Duration::from_millis(every_ms), arguments.count, job)
+        }
         None => Requests::lines(),
     };
-    let mut conversation = Conversation::new(arguments, session, pool);
+    let mut conversation = Conversation::new(arguments, user, session, pool);
     conversation.say_connected()?;
     conversation.run(requests).await
 }
@@ -89,6 +101,8 @@ enum Requests {
         every: Duration,
         next: u64,
         count: Option<u64>,
+        /// What all of them say; otherwise their number.
+        text: Option<u64>,
     },
 }
 
@@ -106,11 +120,12 @@ impl Requests {
         Self::Lines(receiver)
     }
 
-    fn numbered(every: Duration, count: Option<u64>) -> Self {
+    fn numbered(every: Duration, count: Option<u64>, text: Option<u64>) -> Self {
         Self::Numbered {
             every,
             next: 1,
             count,
+            text,
         }
     }
 
@@ -123,13 +138,21 @@ impl Requests {
                     return Some(line);
                 }
             },
-            Self::Numbered { every, next, count } => {
+            Self::Numbered {
+                every,
+                next,
+                count,
+                text,
+            } => {
                 if count.is_some_and(|count| *next > count) {
                     return None;
                 }
                 tokio::time::sleep(*every).await;
                 *next += 1;
-                Some(format!("request {}", *next - 1))
+                Some(match text {
+                    Some(text) => text.to_string(),
+                    None => format!("request {}", *next - 1),
+                })
             }
         }
     }
@@ -137,24 +160,32 @@ impl Requests {
 
 /// A request that was sent and not answered.
 struct Pending {
-    request: String,
+    request: Request,
     since: Instant,
 }
+
+/// How long to wait after an element would not do what it was asked.
+const REFUSED_PAUSE: Duration = Duration::from_millis(200);
 
 /// A session, and what it waits for.
 struct Conversation<'a> {
     arguments: &'a Arguments,
+    user: PoolUser,
     session: Session,
     pool: PoolHandle,
+    /// Of the request that was sent last.
+    number: u64,
     pending: Option<Pending>,
 }
 
 impl<'a> Conversation<'a> {
-    fn new(arguments: &'a Arguments, session: Session, pool: PoolHandle) -> Self {
+    fn new(arguments: &'a Arguments, user: PoolUser, session: Session, pool: PoolHandle) -> Self {
         Self {
             arguments,
+            user,
             session,
             pool,
+            number: 0,
             pending: None,
         }
     }
@@ -184,7 +215,14 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    async fn send(&mut self, request: String) -> Outcome {
+    async fn send(&mut self, line: String) -> Outcome {
+        let service = self.arguments.service;
+        if self.number > 0 && service.is_one_request_a_session() {
+            self.begin_session().await?;
+        }
+        self.number += 1;
+        let request = service.request(self.number, &line);
+        let request = request.map_err(|wrong| Failure::new(Exit::Usage, anyhow!(wrong)))?;
         if !self.arguments.no_answers {
             let since = Instant::now();
             self.pending = Some(Pending {
@@ -192,28 +230,62 @@ impl<'a> Conversation<'a> {
                 since,
             });
         }
-        self.session
-            .send(request)
-            .await
-            .map_err(|failed| anyhow!("cannot send: {failed}"))?;
+        self.send_request(request).await
+    }
+
+    async fn send_request(&self, request: Request) -> Outcome {
+        let Request { ppid, octets } = request;
+        let sent = self.session.send_with(0, ppid, octets).await;
+        sent.map_err(|failed| anyhow!("cannot send: {failed}"))?;
+        Ok(())
+    }
+
+    async fn send_again(&self) -> Outcome {
+        match &self.pending {
+            Some(pending) => self.send_request(pending.request.clone()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Another session, with whom the pool chooses.
+    async fn begin_session(&mut self) -> Outcome {
+        let session = self.user.connect(self.pool.clone()).await;
+        self.session = session.map_err(|failed| user::failure(&self.pool, &failed))?;
+        self.say_connected()?;
         Ok(())
     }
 
     async fn on_event(&mut self, event: SessionEvent) -> Outcome {
         match event {
-            SessionEvent::Message(received) => self.on_answer(&received.data)?,
-            SessionEvent::Failover { from, to, gap, .. } => {
-                self.say_failover(from, to, gap)?;
+            SessionEvent::Message(received) => self.on_message(received).await?,
+            SessionEvent::Failover {
+                from,
+                to,
+                gap,
+                cookie_echoed,
+            } => {
+                self.say_failover(from, to, gap, cookie_echoed)?;
                 // The element that failed may have answered or not; nobody knows: ask again.
-                if let Some(pending) = &self.pending {
-                    let request = pending.request.clone();
-                    let sent = self.session.send(request).await;
-                    sent.map_err(|failed| anyhow!("cannot send: {failed}"))?;
+                if !(cookie_echoed && self.arguments.service.goes_on_by_cookie()) {
+                    self.send_again().await?;
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    async fn on_message(&mut self, received: Received) -> Outcome {
+        match self.arguments.service.read(self.number, received) {
+            Meaning::Answer(data) => Ok(self.on_answer(&data)?),
+            Meaning::Reply(reply) => self.send_request(reply).await,
+            Meaning::Refused => {
+                tokio::time::sleep(REFUSED_PAUSE).await;
+                self.begin_session().await?;
+                self.send_again().await
+            }
+            Meaning::Nothing => Ok(()),
+        }
     }
 
     fn on_answer(&mut self, data: &[u8]) -> std::io::Result<()> {
@@ -253,13 +325,24 @@ impl<'a> Conversation<'a> {
         from: PoolElementId,
         to: PoolElementId,
         gap: Duration,
+        cookie_echoed: bool,
     ) -> std::io::Result<()> {
         let gap_ms = milliseconds(gap);
         if self.arguments.format.format() == Format::Json {
             let (from, to) = (from.to_string(), to.to_string());
-            return output::json(&Report::Failover { from, to, gap_ms });
+            return output::json(&Report::Failover {
+                from,
+                to,
+                gap_ms,
+                cookie_echoed,
+            });
         }
-        eprintln!("failover from element {from} to element {to} in {gap_ms:.1} ms");
+        let with = if cookie_echoed {
+            " with its cookie"
+        } else {
+            ""
+        };
+        eprintln!("failover from element {from} to element {to}{with} in {gap_ms:.1} ms");
         Ok(())
     }
 }
@@ -302,7 +385,7 @@ mod tests {
 
     #[tokio::test]
     async fn numbered_requests_end_after_their_count() {
-        let mut requests = Requests::numbered(Duration::ZERO, Some(2));
+        let mut requests = Requests::numbered(Duration::ZERO, Some(2), None);
         assert_eq!(requests.next().await.as_deref(), Some("request 1"));
         assert_eq!(requests.next().await.as_deref(), Some("request 2"));
         assert_eq!(requests.next().await, None);

@@ -1,7 +1,7 @@
 //! `rsp serve`.
 
 use super::demo::report::Report;
-use super::service::Service;
+use super::service::{Jobs, Service, ServiceOptions};
 use super::user;
 use crate::events;
 use crate::exit::{Exit, Failure, Outcome};
@@ -13,6 +13,7 @@ use crate::signals::Signals;
 use anyhow::anyhow;
 use rserpool::{Multicast, PoolElement, PoolElementId, PoolHandle};
 use rserpool_wire::parameter::Policy;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Run a pool element with a small service
@@ -41,6 +42,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     drain_ms: u64,
     #[command(flatten)]
+    options: ServiceOptions,
+    #[command(flatten)]
     format: FormatOptions,
     #[command(flatten)]
     registrars: registrars::RegistrarOptions,
@@ -55,6 +58,8 @@ Examples:
   rsp serve echo
   rsp serve echo --policy wrr:3 --registrar 10.0.0.1
   rsp serve daytime --pool clock --id 0x1a2b3c4d
+  rsp serve ping-pong --pool PingPongPool       for rsplib's pingpongclient
+  rsp serve calc --pool CalcAppPool             for rsplib's calcappclient
   rsp connect echo                              use it";
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
@@ -64,6 +69,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         .clone()
         .unwrap_or_else(|| arguments.service.name().to_owned());
     let handle = PoolHandle::from(handle.as_str());
+    // A key that cannot be read is told before anything is begun.
+    arguments.options.key()?;
     let mut element = tokio::select! {
         registered = register(arguments, &handle) => registered?,
         () = signals.recv() => {
@@ -72,6 +79,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     };
     events::log_pool_element(element.events());
     say_registered(arguments.format.format(), &element)?;
+    let settings = Arc::new(arguments.options.settings(&handle, element.id())?);
+    let jobs = Arc::new(Jobs::default());
     let mut sessions = tokio::task::JoinSet::new();
     let stop = signals.stop();
     let end = arguments.node.life.ended();
@@ -80,7 +89,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         tokio::select! {
             connection = element.accept() => match connection {
                 Some(connection) => {
-                    sessions.spawn(arguments.service.serve(connection));
+                    let (settings, jobs) = (Arc::clone(&settings), Arc::clone(&jobs));
+                    let service = arguments.service;
+                    let serve = async move { service.serve(connection, &settings, &jobs).await };
+                    sessions.spawn(serve);
                 }
                 None => return Err(anyhow!("the pool element has ended").into()),
             },

@@ -358,7 +358,7 @@ impl Demo {
             (Role::User(user), Report::Answer { pool_element, .. }) => {
                 self.model.answered(user, &pool_element, now);
             }
-            (Role::User(user), Report::Failover { from, to, gap_ms }) => {
+            (Role::User(user), Report::Failover { from, to, gap_ms, .. }) => {
                 self.model.failed_over(user, &from, &to, now);
                 let pool = self.model.sessions[user].pool;
                 let text = format!("{pool}: user {} went from {from} to {to}", user + 1);

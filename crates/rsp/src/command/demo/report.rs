@@ -63,5 +63,7 @@ pub(crate) enum Report {
         from: String,
         to: String,
         gap_ms: f64,
+        /// Whether the other one was given the session's cookie.
+        cookie_echoed: bool,
     },
 }

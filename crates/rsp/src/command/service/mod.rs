@@ -1,4 +1,15 @@
-//! The small services of `rsp serve`: those of RFC 862 to 867 that suit messages, and ping-pong.
+//! The services of `rsp serve`: those of RFC 862 to 867 that suit messages, and two that keep their
+//! state in cookies.
+
+mod calc;
+mod calc_message;
+mod ping_pong;
+mod settings;
+
+pub(crate) use calc::Jobs;
+pub(crate) use calc_message::{CALC_PPID, CalcMessage, Job, Kind};
+pub(crate) use ping_pong::{PING_PONG_PPID, ping, read_pong};
+pub(crate) use settings::{ServiceOptions, Settings};
 
 use rserpool::Connection;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,8 +30,13 @@ pub(crate) enum Service {
     Discard,
     /// Sends lines as fast as they are taken (RFC 864)
     Chargen,
-    /// Answers `ping` with a count of the session's pings
-    Pingpong,
+    /// Answers with the number of the answer, and goes on with it at another element by a cookie;
+    /// for rsplib's pingpongclient, `rsp connect --service ping-pong`, and plain text
+    #[value(alias = "pingpong")]
+    PingPong,
+    /// Works on jobs that take their time, with their progress in a cookie; for rsplib's
+    /// calcappclient and `rsp connect --service calc`
+    Calc,
 }
 
 impl Service {
@@ -31,25 +47,26 @@ impl Service {
             Self::Daytime => "daytime",
             Self::Discard => "discard",
             Self::Chargen => "chargen",
-            Self::Pingpong => "pingpong",
+            Self::PingPong => "ping-pong",
+            Self::Calc => "calc",
         }
     }
 
     /// Serves one user to the end of its session.
-    pub(crate) async fn serve(self, mut connection: Connection) {
-        if self == Self::Chargen {
-            return chargen(connection).await;
-        }
-        let mut count = 0_u64;
-        while let Some(received) = connection.recv().await {
-            count += 1;
+    pub(crate) async fn serve(self, mut connection: Connection, settings: &Settings, jobs: &Jobs) {
+        loop {
             let answer = match self {
-                Self::Echo => received.data,
-                Self::Daytime => now_text().into_bytes(),
-                Self::Pingpong => format!("pong {count}").into_bytes(),
-                Self::Discard | Self::Chargen => continue,
+                Self::Chargen => return chargen(connection).await,
+                Self::PingPong => return ping_pong::serve(connection, settings).await,
+                Self::Calc => return calc::serve(connection, settings, jobs).await,
+                Self::Echo => connection.recv().await.map(|received| received.data),
+                Self::Daytime => connection.recv().await.map(|_| now_text().into_bytes()),
+                Self::Discard => connection.recv().await.map(|_| Vec::new()),
             };
-            if connection.send(answer).await.is_err() {
+            let Some(answer) = answer else {
+                return;
+            };
+            if !answer.is_empty() && connection.send(answer).await.is_err() {
                 // The user has gone; so has the session.
                 return;
             }
