@@ -81,8 +81,9 @@ pub(crate) fn read(octets: &[u8]) -> impl Iterator<Item = IpAddr> {
 }
 
 /// Whether `address` can mean the same host to both ends of an association, of which one is at
-/// `other`. A loopback address does so only where the association itself is on loopback; a
-/// link-local one says nothing without its interface.
+/// `other`. A loopback address does so only where the association itself is on loopback, and there
+/// nothing else is of use: what ends the loopback interface ends the host. A link-local address
+/// says nothing without its interface.
 pub(crate) fn is_usable(address: IpAddr, other: IpAddr) -> bool {
     let is_host = match address {
         IpAddr::V4(v4) => {
@@ -95,7 +96,7 @@ pub(crate) fn is_usable(address: IpAddr, other: IpAddr) -> bool {
             !v6.is_multicast() && !v6.is_unspecified() && !is_mapped && !is_link_local(v6)
         }
     };
-    is_host && (!address.is_loopback() || other.is_loopback())
+    is_host && address.is_loopback() == other.is_loopback()
 }
 
 fn is_link_local(address: Ipv6Addr) -> bool {

@@ -124,6 +124,26 @@ fn loopback_is_told_to_loopback_alone() {
 }
 
 #[test]
+fn an_association_on_loopback_has_no_other_paths_than_loopback() {
+    let on = |last, port| SocketAddr::from(([127, 0, 0, last], port));
+    let mut network = Network::new(1);
+    for (config, port) in [(client_config(), 1), (server_config(), 2)] {
+        let addresses = [
+            on(1, port),
+            on(2, port),
+            SocketAddr::new(at(1, 1).ip(), port),
+        ];
+        network.add_multihomed(config, &addresses);
+    }
+    let (ours, _) = network.associate(CLIENT, SERVER);
+    network.run_for(millis(500));
+    let paths = network.hosts[CLIENT].endpoint.paths(ours);
+    let remotes: Vec<_> = paths.iter().map(|path| (path.remote, path.state)).collect();
+    let active = PathState::Active;
+    assert_eq!(remotes, [(on(1, 2), active), (on(2, 2), active)]);
+}
+
+#[test]
 fn rfc_9260_5_4_an_unconfirmed_address_gets_heartbeats_alone_and_few() {
     let mut network = liar(&victims(7));
     network.send(
