@@ -13,6 +13,8 @@ pub enum Operation {
     BindUdp,
     /// Opening raw IP sockets for SCTP that is not encapsulated.
     OpenRawIp,
+    /// Using the kernel's SCTP, at an SCTP port.
+    UseKernelSctp,
     /// Listening for TCP: pool users, or lifelines.
     ListenTcp,
     /// Opening a TCP connection to a registrar.
@@ -119,6 +121,20 @@ impl NetError {
                 "where the kernel has SCTP it would abort what user space begins: use the \
                  kernel's SCTP, or UDP; and systems other than Linux have UDP alone"
             }
+            (Operation::UseKernelSctp, AddrInUse) => {
+                "another process has this SCTP port of the kernel: choose another with \
+                 --sctp-port or --enrp-port"
+            }
+            (Operation::UseKernelSctp, AddrNotAvailable) => {
+                "no interface has this address; `ip address` lists those that there are"
+            }
+            (Operation::UseKernelSctp, PermissionDenied) => {
+                "ports below 1024 need a privilege; choose a higher one"
+            }
+            (Operation::UseKernelSctp, _) => {
+                "load SCTP with `modprobe sctp`, where this kernel has it; or use SCTP in user \
+                 space with --sctp udp"
+            }
             (Operation::OpenRawIp, _) => "check that the address belongs to this host",
             (Operation::ConnectTcp, _) => "is a registrar running there, listening for TCP?",
             (Operation::UseEnrpPort, _) => {
@@ -172,6 +188,7 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::BindUdp => "bind UDP",
             Self::OpenRawIp => "open raw IP sockets for SCTP",
+            Self::UseKernelSctp => "use the kernel's SCTP at",
             Self::ListenTcp => "listen for TCP at",
             Self::ConnectTcp => "connect by TCP to",
             Self::UseEnrpPort => "speak ENRP at the SCTP port that was chosen",

@@ -2,7 +2,7 @@
 
 use crate::error::NetError;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Something about the transport that an operator may want to know.
 #[derive(Clone, Debug)]
@@ -19,6 +19,15 @@ pub enum NetworkEvent {
     Unreachable {
         /// The peer.
         peer: SocketAddr,
+    },
+    /// A path of an association with more than one began to work, failed, or works again.
+    Path {
+        /// The peer.
+        peer: SocketAddr,
+        /// Its address at the end of the path.
+        address: IpAddr,
+        /// How the path is now.
+        state: rserpool_sctp::PathState,
     },
     /// A connection or an association with another registrar was closed because its other end
     /// does not read.
@@ -40,6 +49,14 @@ pub enum NetworkEvent {
         /// The peer.
         peer: SocketAddr,
         /// The memory that its incomplete messages took, in octets.
+        octets: usize,
+    },
+    /// An association was ended because it brought a message that is too large. The first few are
+    /// told; all are counted.
+    TooLarge {
+        /// The peer.
+        peer: SocketAddr,
+        /// The message's length.
         octets: usize,
     },
     /// A TCP connection was closed because it said nothing in time, or for long while others
@@ -90,6 +107,11 @@ impl fmt::Display for NetworkEvent {
                 write!(f, "the lifeline from {peer} ended; probing its association")
             }
             Self::Unreachable { peer } => write!(f, "nothing listens at UDP {peer}"),
+            Self::Path {
+                peer,
+                address,
+                state,
+            } => write!(f, "the path to {address} of {peer} is now {state:?}"),
             Self::Shed {
                 peer,
                 waiting_octets,
@@ -112,6 +134,9 @@ impl fmt::Display for NetworkEvent {
                 "closed {peer}: its incomplete messages took {octets} octets, and all of them too \
                  much"
             ),
+            Self::TooLarge { peer, octets } => {
+                write!(f, "closed {peer}: it sent a message of {octets} octets")
+            }
             Self::Idle { peer } => write!(f, "closed {peer}: it asked nothing"),
             Self::TooManyConnections { peer, limit } => {
                 write!(
@@ -155,6 +180,8 @@ pub struct NetworkStatistics {
     pub udp: crate::udp::UdpStatistics,
     /// The SCTP endpoint.
     pub sctp: rserpool_sctp::Statistics,
+    /// The kernel's SCTP.
+    pub kernel_sctp: crate::kernel_sctp::KernelSctpStatistics,
     /// The SCTP endpoint of registrars among themselves.
     pub enrp_sctp: rserpool_sctp::Statistics,
     /// Messages with a payload protocol identifier that has no meaning here.

@@ -42,6 +42,12 @@ pub(crate) fn reachable_addresses() -> Vec<IpAddr> {
         .collect()
 }
 
+/// Of an association's addresses, those by which others can reach this host.
+pub(crate) fn reachable(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let addresses: Vec<_> = addresses.iter().copied().filter(|at| !is_link_local(at)).collect();
+    told_to_peers(&addresses)
+}
+
 /// What an SCTP endpoint tells its peers of its addresses, so that they have more than one way to
 /// it (RFC 9260 §5.1.2): those that it is bound to, else those of this host that others can reach.
 /// None where there is but one, which a peer sees by itself.

@@ -12,6 +12,7 @@
 //! | `network` | all transports behind one face |
 //! | `sctp_over_udp`, `udp`, `error_queue` | user-space SCTP, its sockets, and ICMP |
 //! | `raw_ip`, `packet_info` | SCTP without UDP; from and to which of our addresses |
+//! | `kernel_sctp` | the kernel's SCTP |
 //! | `tcp`, `framing` | ASAP over TCP |
 //! | `lifeline` | the hint that a process has died |
 //! | `multicast`, `interfaces` | announces, of ASAP and of ENRP |
@@ -28,6 +29,7 @@ mod event;
 mod framing;
 mod inbox;
 mod interfaces;
+mod kernel_sctp;
 mod lifeline;
 mod listen;
 mod local_address;
@@ -57,6 +59,7 @@ pub use control::SessionControl;
 pub use error::{NetError, Operation};
 pub use event::{NetworkEvent, NetworkStatistics};
 pub use local_address::local_address_toward;
+pub use kernel_sctp::{InvalidSctpMode, KernelSctpStatistics, SctpMode};
 pub use multicast::{ANNOUNCE_GROUP_V4, ANNOUNCE_PORT, ENRP_GROUP_V4, Multicast, Scope};
 pub use network::{ASAP_PPID, ENRP_PPID};
 pub use node::{EventReceiver, NodeEvent};

@@ -6,6 +6,7 @@ use crate::driver::{Down, EnrpFromPeer, FromPeer, InputOf, OutputOf, Role, Share
 use crate::error::{NetError, Operation};
 use crate::event::NetworkStatistics;
 use crate::interfaces::{Interface, reachable_addresses, told_to_peers};
+use crate::kernel_sctp::SctpMode;
 use crate::multicast::{Channel, Multicast};
 use crate::network::{Network, NetworkConfig};
 use crate::node::{EventReceiver, Events, Node, NodeEvent};
@@ -37,6 +38,8 @@ pub struct RegistrarConfig {
     /// Local addresses; none: all.
     pub addresses: Vec<IpAddr>,
     /// SCTP port of ASAP: 3863.
+    /// Whose SCTP.
+    pub sctp_mode: SctpMode,
     pub sctp_port: u16,
     /// SCTP port of ENRP, at the same UDP port: 9901.
     pub enrp_port: u16,
@@ -63,7 +66,7 @@ pub struct RegistrarEndpoints {
     pub sctp_port: u16,
     /// SCTP port of ENRP.
     pub enrp_port: u16,
-    /// UDP port that carries SCTP.
+    /// UDP port that carries SCTP; 0: none does.
     pub udp_port: u16,
     /// Where pool users can come by TCP; the address is unspecified if it is all.
     pub tcp: Option<SocketAddr>,
@@ -216,6 +219,7 @@ fn start_network(config: &RegistrarConfig) -> Result<Network, NetError> {
     };
     Network::start(NetworkConfig {
         addresses: config.addresses.clone(),
+        mode: config.sctp_mode,
         udp_port: config.udp_port,
         sctp,
         enrp: Some(enrp),

@@ -456,6 +456,7 @@ fn pool_element(home: &Host) -> PoolElementConfig {
         multicast: Multicast::off(),
         timers: rserpool_core::Timers::default(),
         compatibility: rserpool_core::Compatibility::default(),
+        sctp_mode: crate::SctpMode::Udp,
         sctp_timers: rserpool_sctp::Timers::default(),
         register_timeout: PATIENCE,
         unread_octets_max: 0,

@@ -151,6 +151,17 @@ impl UdpSockets {
     ///
     /// # Errors
     /// The runtime's.
+    /// None at all: where the kernel's SCTP is used alone.
+    pub(crate) fn none() -> Self {
+        Self {
+            sockets: Vec::new(),
+            port: 0,
+            held: Vec::new(),
+            backlog: VecDeque::new(),
+            statistics: UdpStatistics::default(),
+        }
+    }
+
     pub(crate) fn add_raw(&mut self, raw: RawSockets) -> Result<(), NetError> {
         for (socket, address) in raw.sockets {
             let local = SocketAddr::new(address, 0);

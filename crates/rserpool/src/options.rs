@@ -27,6 +27,12 @@ macro_rules! node_options {
             self
         }
 
+        /// Whose SCTP; otherwise the kernel's where it has one, and user space over UDP beside it.
+        pub fn sctp(mut self, mode: rserpool_net::SctpMode) -> Self {
+            self.sctp_mode = mode;
+            self
+        }
+
         /// Where announces are sent and heard; [`Multicast::off`]: nowhere.
         pub fn multicast(mut self, multicast: Multicast) -> Self {
             self.multicast = multicast;

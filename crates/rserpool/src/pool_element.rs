@@ -6,7 +6,7 @@ use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_core::pool_element::Event;
 use rserpool_net::{
     Connection, EventReceiver, Multicast, NetworkStatistics, PoolElementConfig,
-    PoolElementEndpoints, PoolElementNode, Port,
+    PoolElementEndpoints, PoolElementNode, Port, SctpMode,
 };
 use rserpool_wire::parameter::Policy;
 use rserpool_wire::{PoolElementId, PoolHandle};
@@ -35,6 +35,7 @@ impl PoolElement {
             id: None,
             registrars: Vec::new(),
             addresses: Vec::new(),
+            sctp_mode: SctpMode::default(),
             udp_port: Port::Any,
             sctp_port: None,
             registration_life: None,
@@ -111,6 +112,7 @@ pub struct PoolElementBuilder {
     id: Option<PoolElementId>,
     registrars: Vec<RegistrarAddress>,
     addresses: Vec<IpAddr>,
+    sctp_mode: SctpMode,
     udp_port: Port,
     sctp_port: Option<u16>,
     registration_life: Option<Option<Duration>>,
@@ -171,6 +173,7 @@ impl PoolElementBuilder {
             udp_port: self.udp_port,
             multicast: self.multicast,
             timers: self.timers.asap,
+            sctp_mode: self.sctp_mode,
             sctp_timers: self.timers.sctp,
             compatibility: self.compatibility,
             register_timeout: self.register_timeout,

@@ -6,6 +6,7 @@ use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_core::pool_user::{Event, Limits};
 use rserpool_net::{
     EventReceiver, Multicast, NetError, NetworkStatistics, PoolUserConfig, PoolUserNode, Port,
+    SctpMode,
 };
 use rserpool_wire::asap::Resolution;
 use rserpool_wire::{PoolElementId, PoolHandle};
@@ -28,6 +29,7 @@ impl PoolUser {
         PoolUserBuilder {
             registrars: Vec::new(),
             addresses: Vec::new(),
+            sctp_mode: SctpMode::default(),
             udp_port: Port::Any,
             sctp_port: None,
             timers: Timers::default(),
@@ -178,6 +180,7 @@ impl Subscription {
 pub struct PoolUserBuilder {
     registrars: Vec<RegistrarAddress>,
     addresses: Vec<IpAddr>,
+    sctp_mode: SctpMode,
     udp_port: Port,
     sctp_port: Option<u16>,
     timers: Timers,
@@ -212,6 +215,7 @@ impl PoolUserBuilder {
             compatibility: self.compatibility,
             timers: self.timers.asap.clone(),
             limits: self.limits,
+            sctp_mode: self.sctp_mode,
             sctp_timers: self.timers.sctp,
             unread_octets_max: self.unread_octets_max,
             seed: self.seed,

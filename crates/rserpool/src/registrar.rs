@@ -7,7 +7,7 @@ use rserpool_core::registrar::{Config, Event, Limits, Snapshot};
 use rserpool_handlespace::Policies;
 use rserpool_net::{
     EventReceiver, Multicast, NetError, NetworkStatistics, Port, RegistrarConfig,
-    RegistrarEndpoints, RegistrarNode, random_u32,
+    RegistrarEndpoints, RegistrarNode, SctpMode, random_u32,
 };
 use rserpool_wire::RegistrarId;
 use std::net::IpAddr;
@@ -30,6 +30,7 @@ impl Registrar {
             enrp_port: rserpool_core::ENRP_PORT,
             peers: Vec::new(),
             enrp_multicast: None,
+            sctp_mode: SctpMode::default(),
             udp_port: Port::WellKnownIfFree,
             tcp_port: Some(Port::WellKnownIfFree),
             multicast: Multicast::default(),
@@ -83,6 +84,7 @@ pub struct RegistrarBuilder {
     enrp_port: u16,
     peers: Vec<RegistrarAddress>,
     enrp_multicast: Option<Multicast>,
+    sctp_mode: SctpMode,
     udp_port: Port,
     tcp_port: Option<Port>,
     multicast: Multicast,
@@ -187,6 +189,7 @@ impl RegistrarBuilder {
             tcp_port: self.tcp_port,
             enrp_multicast: self.enrp_multicast.unwrap_or_else(|| self.multicast.enrp()),
             multicast: self.multicast,
+            sctp_mode: self.sctp_mode,
             sctp_timers: self.timers.sctp,
             seed: self.seed,
         };

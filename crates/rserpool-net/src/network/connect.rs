@@ -1,5 +1,6 @@
 //! The associations that a node begins: with registrars, with other registrars, with pool elements.
 
+use super::kernel::{Attempt, From};
 use super::{Network, sctp_time};
 use crate::error::NetError;
 use crate::event::NetworkEvent;
@@ -30,27 +31,36 @@ impl Network {
     /// Begins an association with another registrar, from the SCTP port of ENRP. One that there is
     /// already, or that is being set up, is not begun again: `Arrival::Down` follows at once.
     pub(crate) fn connect_peer(&mut self, peer: &RegistrarAddress) -> AssociationId {
-        let addresses = not_ours(&peer.addresses, &self.own_addresses);
-        let remote = self.remote(&addresses, peer.udp_port, peer.port);
-        let now = sctp_time(self.now());
-        match self.sctp.connect_from_enrp(now, remote) {
-            Some(Ok(association)) if peer.transport == Transport::Sctp => association,
-            Some(_) | None => self.none_begun(),
+        if peer.transport != Transport::Sctp {
+            return self.none_begun();
         }
+        let attempt = Attempt {
+            from: From::Enrp,
+            addresses: not_ours(&peer.addresses, &self.own_addresses),
+            sctp_port: peer.port,
+        };
+        self.connect_one(attempt, peer.udp_port)
     }
 
     /// Begins an association with a pool element, from the SCTP port of ASAP, at the address from
     /// which it registered. As [`Self::connect_peer`], not if there is one already.
     pub(crate) fn connect_pool_element(&mut self, element: &PeerAddress) -> AssociationId {
-        let remote = self.remote(&element.addresses, element.udp_port, element.port);
-        let now = sctp_time(self.now());
-        let begun = self.sctp.connect_from_first(now, remote);
+        let attempt = Attempt {
+            from: From::First,
+            addresses: element.addresses.clone(),
+            sctp_port: element.port,
+        };
+        self.connect_one(attempt, element.udp_port)
+    }
+
+    fn connect_one(&mut self, attempt: Attempt, udp_port: Option<u16>) -> AssociationId {
+        let begun = self.begin(&attempt, udp_port);
         begun.unwrap_or_else(|_| self.none_begun())
     }
 
     /// A number that is nobody's ends like any other that could not be set up; but not before what
     /// came earlier, as that may be the association because of which there is no other.
-    fn none_begun(&mut self) -> AssociationId {
+    pub(super) fn none_begun(&mut self) -> AssociationId {
         let association = self.tcp.new_association();
         self.not_begun.push_back(association);
         association
@@ -64,9 +74,45 @@ impl Network {
         udp_port: Option<u16>,
         sctp_port: u16,
     ) -> Result<AssociationId, ConnectError> {
-        let remote = self.remote(addresses, udp_port, sctp_port);
+        let attempt = Attempt {
+            from: From::Any,
+            addresses: addresses.to_vec(),
+            sctp_port,
+        };
+        self.begin(&attempt, udp_port)
+    }
+
+    fn begin(
+        &mut self,
+        attempt: &Attempt,
+        udp_port: Option<u16>,
+    ) -> Result<AssociationId, ConnectError> {
+        match self.connect_by_kernel(attempt, udp_port) {
+            Some(begun) => begun,
+            None => self.connect_by_user_space(attempt, udp_port),
+        }
+    }
+
+    pub(super) fn connect_by_user_space(
+        &mut self,
+        attempt: &Attempt,
+        udp_port: Option<u16>,
+    ) -> Result<AssociationId, ConnectError> {
+        let remote = self.remote(&attempt.addresses, udp_port, attempt.sctp_port);
         let now = sctp_time(self.now());
-        match self.sctp.connect(now, &remote) {
+        match attempt.from {
+            From::Any => self.connect_from_any(&remote),
+            From::First => self.sctp.connect_from_first(now, remote),
+            From::Enrp => {
+                let begun = self.sctp.connect_from_enrp(now, remote);
+                begun.unwrap_or(Err(ConnectError::Candidates))
+            }
+        }
+    }
+
+    fn connect_from_any(&mut self, remote: &Remote) -> Result<AssociationId, ConnectError> {
+        let now = sctp_time(self.now());
+        match self.sctp.connect(now, remote) {
             Ok(association) => return Ok(association),
             Err(NoAssociation::Refused(error)) => return Err(error),
             Err(NoAssociation::AllAssociated) if self.sctp.is_full() => {
@@ -78,7 +124,7 @@ impl Network {
             self.events.push_back(NetworkEvent::Unavailable(error));
             return Err(ConnectError::TooManyAssociations);
         }
-        match self.sctp.connect(now, &remote) {
+        match self.sctp.connect(now, remote) {
             Ok(association) => Ok(association),
             Err(NoAssociation::Refused(error)) => Err(error),
             Err(NoAssociation::AllAssociated) => Err(ConnectError::TooManyAssociations),

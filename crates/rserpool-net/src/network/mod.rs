@@ -5,14 +5,16 @@
 
 mod arrival;
 mod connect;
+mod kernel;
 
 pub(crate) use arrival::Arrival;
 
 use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
 use crate::inbox::Inbox;
-use crate::interfaces::{Interface, multihomed_addresses, own_addresses};
+use crate::interfaces::{Interface, multihomed_addresses, own_addresses, reachable};
 use crate::lifeline::Lifelines;
+use crate::kernel_sctp::{KernelSctp, SctpMode, is_kernel};
 use crate::listen::{listen_for_users, listeners};
 use crate::local_address::local_address_toward;
 use crate::multicast::{Channel, Listener, Multicast, Sender};
@@ -22,7 +24,7 @@ use crate::tcp::{SendRefused, TcpConnections, TcpLimits, is_tcp};
 use crate::udp::{Port, UdpSockets};
 use rserpool_core::{AssociationId, Timestamp};
 use rserpool_sctp::{DownReason, Outgoing, SendError};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -42,11 +44,13 @@ const STRANGERS_TOLD_MAX: u64 = 64;
 
 /// What a node wants of the network.
 pub(crate) struct NetworkConfig {
+    /// Whose SCTP.
+    pub(crate) mode: SctpMode,
     /// Local addresses; none: all.
     pub(crate) addresses: Vec<IpAddr>,
     /// UDP port of SCTP.
     pub(crate) udp_port: Port,
-    /// The SCTP endpoint.
+    /// The SCTP endpoint; with port 0 at any port.
     pub(crate) sctp: rserpool_sctp::Config,
     /// A second one at the same UDP port: of registrars among themselves.
     pub(crate) enrp: Option<rserpool_sctp::Config>,
@@ -64,7 +68,13 @@ pub(crate) struct NetworkConfig {
 
 pub(crate) struct Network {
     start: Instant,
+    mode: SctpMode,
     sctp: SctpOverUdp,
+    /// The kernel's, where it is used.
+    kernel: Option<KernelSctp>,
+    /// Those that the kernel is setting up and user space may try after it.
+    attempts: BTreeMap<AssociationId, kernel::Attempt>,
+    aliases: kernel::Aliases,
     tcp: TcpConnections,
     lifelines: Lifelines,
     hears: Vec<Listener>,
@@ -87,12 +97,24 @@ impl Network {
     ///
     /// # Errors
     /// Those without which nothing works: the UDP port, or the TCP port that was asked for.
-    pub(crate) fn start(config: NetworkConfig) -> Result<Self, NetError> {
-        let (sockets, missing) = UdpSockets::bind(&config.addresses, config.udp_port)?;
-        let mut events: VecDeque<_> = missing.into_iter().map(NetworkEvent::Unavailable).collect();
+    pub(crate) fn start(mut config: NetworkConfig) -> Result<Self, NetError> {
+        let (kernel, no_kernel) = kernel::start(
+            config.mode,
+            &config.addresses,
+            &mut config.sctp,
+            config.enrp.as_ref(),
+        )?;
+        let has_udp = config.mode != SctpMode::Kernel;
+        let (sockets, missing) = if has_udp {
+            UdpSockets::bind(&config.addresses, config.udp_port)?
+        } else {
+            (UdpSockets::none(), Vec::new())
+        };
+        let missing = missing.into_iter().chain(no_kernel);
+        let mut events: VecDeque<_> = missing.map(NetworkEvent::Unavailable).collect();
         let inbox = Inbox::new();
         let lifelines = Lifelines::new(&inbox);
-        if config.lifelines {
+        if config.lifelines && has_udp {
             for listener in listeners(&config.addresses, sockets.port()) {
                 match listener {
                     Ok((listener, _)) => lifelines.listen(listener),
@@ -106,6 +128,10 @@ impl Network {
         };
         let mut network = Self {
             start: Instant::now(),
+            mode: config.mode,
+            kernel,
+            attempts: BTreeMap::new(),
+            aliases: kernel::Aliases::default(),
             sctp: SctpOverUdp::new(config.sctp, random_seed()?, sockets),
             tcp: TcpConnections::new(&inbox, TcpLimits::default()),
             lifelines,
@@ -125,8 +151,10 @@ impl Network {
             network.sctp.add_enrp(enrp, random_seed()?);
             network.own_addresses = own_addresses();
         }
-        // Who may not, or has the kernel for it, does without.
-        let _ = network.sctp.open_raw_ip(&network.addresses);
+        if has_udp {
+            // Who may not, or has the kernel for it, does without.
+            let _ = network.sctp.open_raw_ip(&network.addresses);
+        }
         network.tell_local_addresses();
         network.hear(Channel::Asap, config.hear);
         network.start_announcing(Channel::Asap, config.announce);
@@ -166,11 +194,14 @@ impl Network {
     /// Waits until there is something to [`Self::receive`], or `until`. Cancelling loses nothing.
     pub(crate) async fn ready(&mut self, until: Option<Timestamp>) {
         let own = self.sctp.poll_timeout().map(|at| Timestamp(at.0));
+        let kernel = self.kernel.as_ref().and_then(KernelSctp::poll_timeout);
+        let own = own.into_iter().chain(kernel.map(|at| Timestamp(at.0)));
         let until = until.into_iter().chain(own).chain([self.refresh_at]).min();
         let deadline = until.map_or(self.start, |until| self.start + until.0);
         tokio::select! {
             biased;
             () = self.sctp.ready() => {}
+            () = kernel_ready(&mut self.kernel) => {}
             () = self.inbox.ready() => {}
             () = sleep_until(deadline) => {}
         }
@@ -179,9 +210,14 @@ impl Network {
     /// Lets the tasks run, those of TCP connections first of all, when datagrams come faster than
     /// they are taken: [`Self::ready`] would never let them.
     pub(crate) async fn give_way(&self) {
-        if self.sctp.is_ready() {
+        if self.is_behind() {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Whether more datagrams have come than [`Self::receive`] took.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.sctp.is_ready() || self.kernel.as_ref().is_some_and(KernelSctp::is_ready)
     }
 
     /// Takes what the sockets and the tasks have, for [`Self::poll_arrival`].
@@ -191,6 +227,7 @@ impl Network {
         self.sctp.receive(sctp_time(now), |peer| {
             events.push_back(NetworkEvent::Unreachable { peer });
         });
+        self.receive_by_kernel();
         while let Some(found) = self.inbox.take() {
             self.on_found(now, found);
         }
@@ -217,13 +254,20 @@ impl Network {
         while self.arrivals.is_empty() {
             if let Some((association, event)) = self.sctp.poll_event() {
                 self.on_sctp_event(association, event);
+            } else if let Some((association, event)) = self.poll_kernel_event() {
+                self.on_kernel_event(association, event);
             } else if let Some(association) = self.not_begun.pop_front() {
                 self.down(association, DownReason::Unreachable);
             } else {
                 return None;
             }
         }
-        self.arrivals.pop_front()
+        let arrival = self.arrivals.pop_front()?;
+        Some(self.aliases.translate(arrival))
+    }
+
+    fn poll_kernel_event(&mut self) -> Option<(AssociationId, rserpool_sctp::Event)> {
+        self.kernel.as_mut()?.poll_event()
     }
 
     /// The next thing to tell the operator.
@@ -239,6 +283,9 @@ impl Network {
     pub(crate) fn flush(&mut self) {
         let now = sctp_time(self.now());
         self.sctp.flush(now);
+        if let Some(kernel) = &mut self.kernel {
+            kernel.flush(now);
+        }
         self.tcp.flush();
     }
 
@@ -294,20 +341,31 @@ impl Network {
         outgoing: Outgoing,
     ) -> Result<(), SendError> {
         let now = sctp_time(self.now());
-        self.sctp.send(now, association, outgoing)
+        let association = self.aliases.inner(association);
+        match self.kernel_of(association) {
+            Some(kernel) => kernel.send(association, outgoing),
+            None => self.sctp.send(now, association, outgoing),
+        }
     }
 
     /// What an association has not acknowledged yet, in octets.
     pub(crate) fn send_queue_octets(&self, association: AssociationId) -> usize {
-        self.sctp.send_queue_octets(association)
+        let association = self.aliases.inner(association);
+        match &self.kernel {
+            Some(kernel) if is_kernel(association) => kernel.send_queue_octets(association),
+            Some(_) | None => self.sctp.send_queue_octets(association),
+        }
     }
 
     /// Ends an association in good order: what is queued is delivered first.
     pub(crate) fn close(&mut self, association: AssociationId) {
         let now = sctp_time(self.now());
+        let association = self.aliases.inner(association);
         if is_tcp(association) {
             self.tcp.close(association);
             self.down(association, DownReason::Closed);
+        } else if let Some(kernel) = self.kernel_of(association) {
+            kernel.shutdown(association);
         } else {
             self.sctp.shutdown(now, association);
         }
@@ -319,7 +377,11 @@ impl Network {
             return self.close(association);
         }
         let now = sctp_time(self.now());
-        self.sctp.abort(now, association, reason);
+        let association = self.aliases.inner(association);
+        match self.kernel_of(association) {
+            Some(kernel) => kernel.abort(association, reason),
+            None => self.sctp.abort(now, association, reason),
+        }
     }
 
     /// Multicasts to each interface what `octets` makes for it, given its addresses.
@@ -338,6 +400,22 @@ impl Network {
         self.tcp.count_subscription(association, is_more);
     }
 
+    /// Our addresses that are told to the peer of an association: with the kernel's SCTP all that
+    /// it knows, otherwise the one that it sees.
+    pub(crate) fn local_addresses_of(
+        &self,
+        association: AssociationId,
+        remote: SocketAddr,
+    ) -> Vec<IpAddr> {
+        let association = self.aliases.inner(association);
+        match &self.kernel {
+            Some(kernel) if is_kernel(association) => {
+                reachable(&kernel.local_addresses(association))
+            }
+            Some(_) | None => self.local_addresses_toward(remote),
+        }
+    }
+
     /// The address that the peer of an association sees.
     pub(crate) fn local_addresses_toward(&self, remote: SocketAddr) -> Vec<IpAddr> {
         let same_family = |at: &&IpAddr| at.is_ipv4() == remote.is_ipv4();
@@ -350,17 +428,29 @@ impl Network {
     }
 
     pub(crate) fn peer(&self, association: AssociationId) -> Option<SocketAddr> {
+        let association = self.aliases.inner(association);
+        let kernel = self.kernel.as_ref();
         self.tcp
             .peer(association)
+            .or_else(|| kernel.and_then(|kernel| kernel.remote(association)))
             .or_else(|| self.sctp.remote(association))
     }
 
+    /// The SCTP port that others know.
+    pub(crate) fn sctp_port(&self) -> u16 {
+        self.sctp.config().sctp_port
+    }
+
+    /// 0: SCTP is not encapsulated.
     pub(crate) fn udp_port(&self) -> u16 {
         self.sctp.udp_port()
     }
 
     /// The addresses of the UDP sockets; unspecified where they are bound to all.
     pub(crate) fn udp_addresses(&self) -> Vec<IpAddr> {
+        if self.mode == SctpMode::Kernel && !self.addresses.is_empty() {
+            return self.addresses.clone();
+        }
         self.sctp.udp_addresses().collect()
     }
 
@@ -369,7 +459,8 @@ impl Network {
     }
 
     pub(crate) fn associations(&self) -> usize {
-        self.sctp.associations() + self.tcp.len()
+        let kernel = self.kernel.as_ref().map_or(0, KernelSctp::associations);
+        self.sctp.associations() + kernel + self.tcp.len()
     }
 
     pub(crate) fn statistics(&self) -> NetworkStatistics {
@@ -378,6 +469,7 @@ impl Network {
             udp,
             sctp,
             enrp_sctp,
+            kernel_sctp: self.kernel.as_ref().map(KernelSctp::statistics).unwrap_or_default(),
             tcp_connections: self.tcp.len(),
             lifelines: self.lifelines.len(),
             ..self.statistics
@@ -430,6 +522,14 @@ impl Network {
             self.events
                 .push_back(NetworkEvent::NotQueued { peer, octets });
         }
+    }
+}
+
+/// Never ready where there is none.
+async fn kernel_ready(kernel: &mut Option<KernelSctp>) {
+    match kernel {
+        Some(kernel) => kernel.ready().await,
+        None => std::future::pending().await,
     }
 }
 

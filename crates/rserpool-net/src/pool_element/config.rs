@@ -1,5 +1,6 @@
 //! How a pool element is put on the network, and where it then is.
 
+use crate::kernel_sctp::SctpMode;
 use crate::multicast::Multicast;
 use crate::udp::Port;
 use rserpool_core::{Compatibility, RegistrarAddress};
@@ -23,6 +24,8 @@ pub struct PoolElementConfig {
     pub registrars: Vec<RegistrarAddress>,
     /// Local addresses; none: all, and the one toward the registrar is registered.
     pub addresses: Vec<IpAddr>,
+    /// Whose SCTP.
+    pub sctp_mode: SctpMode,
     /// SCTP port; `None`: a random one.
     pub sctp_port: Option<u16>,
     /// UDP port that carries SCTP.
@@ -51,6 +54,6 @@ pub struct PoolElementEndpoints {
     pub addresses: Vec<IpAddr>,
     /// SCTP port.
     pub sctp_port: u16,
-    /// UDP port that carries SCTP.
+    /// UDP port that carries SCTP; 0: none does.
     pub udp_port: u16,
 }

@@ -14,7 +14,7 @@ use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
 use crate::network::{Network, NetworkConfig};
 use crate::node::{DataReceiver, EventReceiver, Events, Node, NodeEvent};
-use crate::random::{random_sctp_port, random_u64};
+use crate::random::random_u64;
 use crate::registrar::encapsulation_port;
 use crate::registrar_associations::{Ended, RegistrarAssociations};
 use rserpool_core::pool_element::{
@@ -171,15 +171,15 @@ struct ElementRole {
 type Built = (ElementRole, Shared, DataReceiver, Handed);
 
 fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetError> {
-    let sctp_port = config.sctp_port.map_or_else(random_sctp_port, Ok)?;
     let network = Network::start(NetworkConfig {
+        mode: config.sctp_mode,
         addresses: config.addresses.clone(),
         udp_port: config.udp_port,
         sctp: rserpool_sctp::Config {
             listen: true,
             timers: config.sctp_timers,
             associations_max: ASSOCIATIONS_MAX,
-            ..rserpool_sctp::Config::new(sctp_port)
+            ..rserpool_sctp::Config::new(config.sctp_port.unwrap_or(0))
         },
         enrp: None,
         lifelines: true,
@@ -188,6 +188,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         announce: None,
         enrp_multicast: None,
     })?;
+    let sctp_port = network.sctp_port();
     let endpoints = PoolElementEndpoints {
         addresses: network.udp_addresses(),
         sctp_port,
@@ -367,7 +368,7 @@ impl Role for ElementRole {
             }
             return None;
         };
-        let local = node.network.local_addresses_toward(up.remote);
+        let local = node.network.local_addresses_of(up.association, up.remote);
         Some(Input::AssociationUp {
             association: up.association,
             registrar,
@@ -394,7 +395,7 @@ impl Role for ElementRole {
                 udp_port: peer.udp_port,
             };
             self.registrars.add(association, registrar.clone());
-            let local = node.network.local_addresses_toward(remote);
+            let local = node.network.local_addresses_of(association, remote);
             let up = Input::AssociationUp {
                 association,
                 registrar,

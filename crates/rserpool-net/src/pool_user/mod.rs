@@ -11,10 +11,11 @@ use crate::control::ControlEnd;
 use crate::data::DataConnections;
 use crate::driver::{Down, FromPeer, InputOf, OutputOf, Role, Shared, Up};
 use crate::error::NetError;
+use crate::kernel_sctp::SctpMode;
 use crate::multicast::Multicast;
 use crate::network::{Network, NetworkConfig};
 use crate::node::{DataReceiver, EventReceiver, Events, Node, NodeEvent};
-use crate::random::{random_sctp_port, random_u64};
+use crate::random::random_u64;
 use crate::registrar_associations::{Ended, RegistrarAssociations};
 use crate::udp::Port;
 use rserpool_core::pool_user::{
@@ -39,6 +40,8 @@ pub struct PoolUserConfig {
     /// Local addresses; none: all.
     pub addresses: Vec<IpAddr>,
     /// SCTP port; `None`: a random one.
+    /// Whose SCTP.
+    pub sctp_mode: SctpMode,
     pub sctp_port: Option<u16>,
     /// UDP port that carries SCTP.
     pub udp_port: Port,
@@ -126,15 +129,15 @@ type Built = (
 );
 
 fn build(config: PoolUserConfig, events: Events<Event>) -> Result<Built, NetError> {
-    let sctp_port = config.sctp_port.map_or_else(random_sctp_port, Ok)?;
     let network = Network::start(NetworkConfig {
         addresses: config.addresses,
+        mode: config.sctp_mode,
         udp_port: config.udp_port,
         sctp: rserpool_sctp::Config {
             listen: false,
             timers: config.sctp_timers,
             associations_max: ASSOCIATIONS_MAX,
-            ..rserpool_sctp::Config::new(sctp_port)
+            ..rserpool_sctp::Config::new(config.sctp_port.unwrap_or(0))
         },
         enrp: None,
         lifelines: false,

@@ -96,6 +96,7 @@ async fn start(arguments: &Arguments) -> anyhow::Result<Registrar> {
     let node = &arguments.node;
     let mut builder = Registrar::builder()
         .addresses(node.address.clone())
+        .sctp(node.whose.sctp)
         .timers(node.timers.timers())
         .compatibility(arguments.compatibility.compatibility())
         .multicast(if arguments.no_multicast {
@@ -239,7 +240,9 @@ fn reached_at(endpoints: &Endpoints) -> Vec<String> {
         transport: Transport::Sctp,
         addresses: endpoints.addresses.clone(),
         port: endpoints.sctp_port,
-        udp_port: Some(endpoints.udp_port).filter(|port| *port != rserpool_core::SCTP_UDP_PORT),
+        // Without encapsulation it is 0.
+        udp_port: Some(endpoints.udp_port)
+            .filter(|port| ![0, rserpool_core::SCTP_UDP_PORT].contains(port)),
     };
     let tcp = endpoints.tcp.map(|tcp| {
         let first = endpoints.addresses.first().copied();

@@ -131,6 +131,7 @@ async fn register(arguments: &Arguments, handle: &PoolHandle) -> Result<PoolElem
         } else {
             Multicast::default()
         })
+        .sctp(node.whose.sctp)
         .timers(node.timers.timers())
         .compatibility(arguments.compatibility.compatibility())
         .register_timeout(Duration::from_millis(arguments.register_timeout_ms));

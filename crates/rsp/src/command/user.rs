@@ -3,7 +3,7 @@
 use crate::events;
 use crate::exit::{Exit, Failure};
 use crate::option::compatibility::CompatibilityOptions;
-use crate::option::{registrars, timers};
+use crate::option::{registrars, sctp, timers};
 use anyhow::{Context, anyhow};
 use rserpool::{
     Compatibility, ConnectFailed, Multicast, PoolHandle, PoolUser, RegisterFailed, ResolveFailed,
@@ -17,6 +17,8 @@ pub(crate) struct UserOptions {
     registrars: registrars::RegistrarOptions,
     #[command(flatten)]
     compatibility: CompatibilityOptions,
+    #[command(flatten)]
+    whose: sctp::SctpOptions,
     #[command(flatten)]
     timers: timers::TimerOptions,
 }
@@ -37,6 +39,7 @@ impl UserOptions {
             } else {
                 Multicast::default()
             })
+            .sctp(self.whose.sctp)
             .timers(self.timers.timers())
             .compatibility(self.compatibility())
             .start()

@@ -6,4 +6,5 @@ pub(crate) mod management;
 pub(crate) mod node;
 pub(crate) mod policy;
 pub(crate) mod registrars;
+pub(crate) mod sctp;
 pub(crate) mod timers;

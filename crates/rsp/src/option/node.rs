@@ -1,6 +1,6 @@
 //! Options of every node: its addresses and ports, its timers, and its end.
 
-use super::timers;
+use super::{sctp, timers};
 use nix::sys::signal::Signal;
 use std::net::IpAddr;
 use tokio::io::AsyncReadExt;
@@ -15,9 +15,11 @@ pub(crate) struct NodeOptions {
     /// The UDP port that carries SCTP; 0: any free one
     #[arg(long, value_name = "PORT", env = "RSP_UDP_PORT")]
     pub(crate) udp_port: Option<u16>,
-    /// The SCTP port inside it
+    /// The SCTP port, of the kernel and inside UDP
     #[arg(long, value_name = "PORT", env = "RSP_SCTP_PORT")]
     pub(crate) sctp_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) whose: sctp::SctpOptions,
     #[command(flatten)]
     pub(crate) timers: timers::TimerOptions,
     #[command(flatten)]
