@@ -19,6 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 /// Commands of one kind taken before the network gets its turn again.
 const COMMANDS_BATCH: usize = 256;
 
+/// What is late may be so much later while more has arrived than was read.
+pub(crate) const LATE_MAX: Duration = Duration::from_millis(25);
+
 /// How long a node that ends waits for its associations to close in good order.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -27,6 +30,10 @@ const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) trait Role {
     /// Whether it speaks ENRP. To others, its messages are those of an unknown protocol.
     const SPEAKS_ENRP: bool = false;
+    /// Events kept for a subscriber that is slow: what it misses is counted. Memory for all of
+    /// them is taken at once, and a process may have a thousand nodes; more than this happens to
+    /// none in a second but to a registrar.
+    const EVENTS_MAX: usize = 64;
     type Machine: Machine;
     type Command: Send + 'static;
 
@@ -149,18 +156,23 @@ impl<R: Role> Driver<R> {
     /// From what has arrived to what is sent.
     fn turn(&mut self) {
         self.node.network.receive();
-        // What has arrived comes before what is late: after this process has slept, whoever seems
-        // silent may have been heard.
+        // What has arrived comes before what is late: after this process has slept, or while it has
+        // more to do than it can, whoever seems silent may have been heard.
         while let Some(arrival) = self.node.network.poll_arrival() {
             let input = self.on_arrival(arrival);
             self.tell_machine(input);
         }
         let now = self.now();
+        let late = if self.node.network.is_behind() {
+            LATE_MAX
+        } else {
+            Duration::ZERO
+        };
         while self
             .role
             .machine()
             .poll_timeout()
-            .is_some_and(|at| at <= now)
+            .is_some_and(|at| at + late <= now)
         {
             self.role.machine().handle_timeout(now);
             self.carry_out();

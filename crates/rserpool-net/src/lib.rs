@@ -16,7 +16,7 @@
 //! | `tcp`, `framing` | ASAP over TCP |
 //! | `lifeline` | the hint that a process has died |
 //! | `multicast`, `interfaces` | announces, of ASAP and of ENRP |
-//! | `node`, `connection`, `data`, `unread` | threads, queues, and their limits |
+//! | `node`, `threads`, `connection`, `control`, `data`, `unread` | threads, queues, their limits |
 
 mod connecting;
 mod connection;
@@ -48,6 +48,7 @@ mod registrar_associations;
 mod registrar_transport_tests;
 mod sctp_over_udp;
 mod tcp;
+mod threads;
 mod udp;
 mod unread;
 

@@ -1,25 +1,18 @@
-//! A node's thread, and the handle by which an application talks to it.
+//! A node on its thread, and the handle by which an application talks to it.
 //!
-//! An SCTP endpoint stays on one thread; so each registrar, pool element or pool user has a thread
-//! with a runtime of its own, and works the same under any runtime of the application.
+//! Nodes live on threads of this library (`threads`), and so work the same under any runtime of
+//! the application.
 
 use crate::driver::{Commands, Driver, Role, Shared};
 use crate::error::{NetError, Operation};
 use crate::event::NetworkEvent;
+use crate::threads::{self, Place};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::thread::JoinHandle;
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Commands of an application that its node has not taken yet; who sends more waits.
 const COMMANDS_MAX: usize = 1024;
-
-/// Events kept for a subscriber that is slow. What it misses is counted.
-const EVENTS_MAX: usize = 1024;
-
-/// The stack of a node's thread: its buffers are on the heap.
-const STACK_OCTETS: usize = 512 << 10;
 
 /// Something that happened at a node: at its machine (`E`) or its transport.
 #[derive(Clone, Debug)]
@@ -69,23 +62,22 @@ impl<E: Clone> EventReceiver<E> {
     }
 }
 
-/// An application's handle of a node. Dropping it ends the node in good order, in its own thread.
+/// An application's handle of a node. Dropping it ends the node in good order, on its thread.
 pub(crate) struct Node<C, E> {
     commands: mpsc::Sender<C>,
     events: broadcast::WeakSender<NodeEvent<E>>,
     /// Made before the node started, so that its first events are seen.
     first_events: Mutex<Option<EventReceiver<E>>>,
     finished: watch::Receiver<()>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-    /// Tells the thread that it was abandoned, by being dropped.
+    /// Tells the node that it was abandoned, by being dropped.
     _alive: oneshot::Sender<()>,
 }
 
 impl<C: Send + 'static, E: Clone + Send + 'static> Node<C, E> {
-    /// Starts a thread, builds the node there, and says how that went. `build` gets the event
-    /// stream; what it returns besides the node is for the application.
+    /// Builds the node on a thread, and says how that went. `build` gets the event stream; what it
+    /// returns besides the node is for the application.
     pub(crate) async fn start<R, T>(
-        name: String,
+        place: Place,
         build: impl FnOnce(Events<E>) -> Built<R, T> + Send + 'static,
     ) -> Result<(Self, T), NetError>
     where
@@ -93,49 +85,35 @@ impl<C: Send + 'static, E: Clone + Send + 'static> Node<C, E> {
         T: Send + 'static,
     {
         let (commands, role_commands) = mpsc::channel(COMMANDS_MAX);
-        let (events, receiver) = broadcast::channel(EVENTS_MAX);
+        let (events, receiver) = broadcast::channel(R::EVENTS_MAX);
         let (alive, abandoned) = oneshot::channel();
         let (finish, finished) = watch::channel(());
         let (started, start) = oneshot::channel();
         let weak = events.downgrade();
         let events = Events(events);
-        let run = move || {
-            let _finish = finish;
-            let failed = |error| NetError::new(Operation::StartThread, None, error);
-            let runtime = Builder::new_current_thread()
-                .enable_all()
-                .build_local(LocalOptions::default());
-            let runtime = match runtime.map_err(failed) {
-                Ok(runtime) => runtime,
-                Err(error) => return drop(started.send(Err(error))),
-            };
-            runtime.block_on(async move {
-                match build(events.clone()) {
-                    Ok((role, node, data, told)) => {
-                        let commands = Commands {
-                            role: role_commands,
-                            data,
-                            abandoned,
-                        };
-                        let tell = move |event| events.tell(NodeEvent::Network(event));
-                        let driver = Driver {
-                            role,
-                            node,
-                            tell: Box::new(tell),
-                        };
-                        if started.send(Ok(told)).is_ok() {
-                            driver.run(commands).await;
-                        }
+        let run = move || async move {
+            match build(events.clone()) {
+                Ok((role, node, data, told)) => {
+                    let commands = Commands {
+                        role: role_commands,
+                        data,
+                        abandoned,
+                    };
+                    let tell = move |event| events.tell(NodeEvent::Network(event));
+                    let driver = Driver {
+                        role,
+                        node,
+                        tell: Box::new(tell),
+                    };
+                    if started.send(Ok(told)).is_ok() {
+                        driver.run(commands).await;
                     }
-                    Err(error) => drop(started.send(Err(error))),
                 }
-            });
+                Err(error) => drop(started.send(Err(error))),
+            }
         };
         let failed = |error| NetError::new(Operation::StartThread, None, error);
-        let thread = std::thread::Builder::new()
-            .name(name)
-            .stack_size(STACK_OCTETS);
-        let thread = thread.spawn(run).map_err(failed)?;
+        threads::run(place, finish, run).map_err(failed)?;
         // Dropped by the thread only if it panicked, which is told on standard error.
         let gone = || failed(std::io::ErrorKind::Other.into());
         let told = start.await.map_err(|_| gone())??;
@@ -148,7 +126,6 @@ impl<C: Send + 'static, E: Clone + Send + 'static> Node<C, E> {
             events: weak,
             first_events: Mutex::new(Some(first_events)),
             finished,
-            thread: Mutex::new(Some(thread)),
             _alive: alive,
         };
         Ok((node, told))
@@ -183,19 +160,10 @@ impl<C: Send + 'static, E: Clone + Send + 'static> Node<C, E> {
         ask(&self.commands, command).await
     }
 
-    /// Waits until the node's thread has ended.
+    /// Waits until nothing of the node is left.
     pub(crate) async fn finished(&self) {
         let mut finished = self.finished.clone();
         while finished.changed().await.is_ok() {}
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread {
-            // It has nothing left to do. A panic has been told on standard error.
-            let _ = thread.join();
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::network::{Network, NetworkConfig};
 use crate::node::{EventReceiver, Events, Node, NodeEvent};
 use crate::open_files::raise_open_files_limit;
 use crate::random::random_u64;
+use crate::threads::Place;
 use crate::udp::{Port, UDP_ENCAPSULATION_PORT};
 use crate::unread::UNREAD_OCTETS_MAX;
 use rserpool_core::registrar::{
@@ -110,7 +111,7 @@ impl RegistrarNode {
             let (shared, data) = node;
             Ok((role, shared, data, endpoints))
         };
-        let (node, endpoints) = Node::start(name, build).await?;
+        let (node, endpoints) = Node::start(Place::Alone(name), build).await?;
         Ok(Self {
             node,
             id,
@@ -347,6 +348,7 @@ const NO_LONGER_WANTED: &str = "no longer wanted";
 
 impl Role for RegistrarRole {
     const SPEAKS_ENRP: bool = true;
+    const EVENTS_MAX: usize = 1024;
     type Machine = Registrar;
     type Command = RegistrarCommand;
 

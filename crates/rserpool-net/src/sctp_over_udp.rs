@@ -3,6 +3,7 @@
 //!
 //! Every decision about associations is the endpoint's; this carries octets and time to it.
 
+use crate::driver::LATE_MAX;
 use crate::error::NetError;
 use crate::error_queue::Unreachable;
 use crate::raw_ip::RawSockets;
@@ -427,8 +428,14 @@ impl Port {
                 }
             }
         });
+        // Answers that wait to be read come before timers that are late.
+        let late = if sockets.is_ready() {
+            LATE_MAX
+        } else {
+            Duration::ZERO
+        };
         for endpoint in std::iter::once(endpoint).chain(enrp) {
-            if endpoint.poll_timeout().is_some_and(|at| at <= now) {
+            if endpoint.poll_timeout().is_some_and(|at| at + late <= now) {
                 endpoint.handle_timeout(now);
             }
         }

@@ -9,6 +9,7 @@ use crate::local_address::local_address_toward;
 use crate::packet_info::{self, Received};
 use crate::raw_ip::{self, Held, RawSockets};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
@@ -90,13 +91,17 @@ pub struct UdpStatistics {
     pub unreachable: u64,
 }
 
+thread_local! {
+    /// Where a datagram is read to. One for all nodes of a thread: it is empty between two reads.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; DATAGRAM_OCTETS_MAX]);
+}
+
 pub(crate) struct UdpSockets {
     sockets: Vec<Bound>,
     port: u16,
     /// The SCTP ports that raw IP sockets are for.
     held: Vec<Held>,
     backlog: VecDeque<Waiting>,
-    buffer: Vec<u8>,
     statistics: UdpStatistics,
 }
 
@@ -141,7 +146,6 @@ impl UdpSockets {
             port,
             held: Vec::new(),
             backlog: VecDeque::new(),
-            buffer: vec![0; DATAGRAM_OCTETS_MAX],
             statistics: UdpStatistics::default(),
         };
         Ok((sockets, missing))
@@ -226,7 +230,11 @@ impl UdpSockets {
     }
 
     /// Reads what is there, up to a batch; what is left makes [`Self::poll_ready`] ready at once.
-    pub(crate) fn receive(&mut self, mut arrived: impl FnMut(Arrival<'_>)) {
+    pub(crate) fn receive(&mut self, arrived: impl FnMut(Arrival<'_>)) {
+        BUFFER.with_borrow_mut(|buffer| self.receive_with(buffer, arrived));
+    }
+
+    fn receive_with(&mut self, buffer: &mut [u8], mut arrived: impl FnMut(Arrival<'_>)) {
         for bound in self.sockets.iter_mut().filter(|bound| bound.is_ready) {
             while let Ok(error) = bound.read_error() {
                 if let Some(unreachable) = error {
@@ -235,10 +243,10 @@ impl UdpSockets {
                 }
             }
             for _ in 0..RECEIVE_BATCH {
-                match bound.receive(&mut self.buffer) {
+                match bound.receive(buffer) {
                     Ok(Received { len, from, to }) => {
                         self.statistics.datagrams_received += 1;
-                        let octets = &self.buffer[..len];
+                        let octets = &buffer[..len];
                         if let Some(arrival) = bound.arrival(from, to, octets) {
                             arrived(arrival);
                         }

@@ -36,8 +36,9 @@ pub struct Timers {
     /// heartbeats. Never shorter than the measured RTO.
     pub backoff_max: Duration,
     /// HB.interval: the longest silence of a peer before it is asked whether it is there. Each
-    /// wait is drawn between half of it and all of it, so that associations set up together do
-    /// not beat together.
+    /// wait is drawn between three quarters of it and all of it: associations set up together do
+    /// not beat together, and who asks its peer a little more often than this, as a registrar its
+    /// pool elements, causes no heartbeats beside that.
     pub heartbeat_interval: Duration,
     /// The longest time an acknowledgement is held back (RFC 9260 §6.2).
     pub sack_delay: Duration,

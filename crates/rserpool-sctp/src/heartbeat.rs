@@ -178,10 +178,10 @@ fn probe_wait(sent: u32, rto: Duration) -> Option<Duration> {
     ends.next().map(|end| end - start)
 }
 
-/// Between half of `interval` and all of it.
+/// Between three quarters of `interval` and all of it.
 pub(crate) fn jittered(interval: Duration, random: u32) -> Duration {
-    let half = interval / 2;
-    half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    let quarter = interval / 4;
+    interval - quarter + quarter.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

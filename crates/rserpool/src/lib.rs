@@ -47,8 +47,9 @@
 //! | [`Multicast`] | how registrars are found |
 //! | [`EventReceiver`] | what happens, for logs and dashboards |
 //!
-//! Each has one thread of its own and is used from any tokio runtime. Dropping a handle never
-//! blocks.
+//! Each is used from any tokio runtime and works beside it: a registrar on a thread of its own,
+//! all pool elements and pool users of a process on as many threads as it has processors.
+//! Dropping a handle never blocks.
 
 mod cookie;
 mod error;

@@ -14,9 +14,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// A pool element: a server that is registered in a pool for as long as this exists. Its
-/// registration is renewed and moved to other registrars in a thread of its own.
+/// registration is renewed and moved to other registrars in the background.
 ///
-/// Dropping it deregisters it, in that thread; a process that ends at once is noticed as if it
+/// Dropping it deregisters it, in the background; a process that ends at once is noticed as if it
 /// had been killed. [`PoolElement::deregister`] waits.
 #[derive(Debug)]
 pub struct PoolElement {

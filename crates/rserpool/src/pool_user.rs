@@ -14,8 +14,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// A pool user: asks registrars who is in a pool, and has sessions with pools. It works in a
-/// thread of its own, which ends when this and all its sessions and subscriptions are dropped.
+/// A pool user: asks registrars who is in a pool, and has sessions with pools. It works in
+/// the background, until this and all its sessions and subscriptions are dropped.
 /// Clones share it.
 #[derive(Clone, Debug)]
 pub struct PoolUser {

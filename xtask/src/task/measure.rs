@@ -1,4 +1,4 @@
-//! `cargo xtask failover`, `partition`, `join`: scopes of real processes, measured.
+//! `cargo xtask failover`, `partition`, `join`, `idle`: scopes of real processes, measured.
 
 use super::Task;
 use crate::process::{self, Failure};
@@ -22,6 +22,13 @@ pub(crate) const JOIN: Task = Task {
     summary: "Real processes: a registrar joins those that have 100,000 pool elements",
     help: include_str!("../../../crates/rserpool/examples/measure/join.txt"),
     run: |arguments| measure(Build::Release, "join", arguments),
+};
+
+pub(crate) const IDLE: Task = Task {
+    name: "idle",
+    summary: "Real processes: what pool elements and their registrar cost at rest",
+    help: include_str!("../../../crates/rserpool/examples/measure/idle.txt"),
+    run: |arguments| measure(Build::Release, "idle", arguments),
 };
 
 /// How the programs are built.

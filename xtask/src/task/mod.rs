@@ -19,7 +19,7 @@ pub(crate) struct Task {
 }
 
 /// Every task, in the order of `--help`.
-pub(crate) const TASKS: [Task; 9] = [
+pub(crate) const TASKS: [Task; 10] = [
     test::TASK,
     sim::TASK,
     fuzz::TASK,
@@ -27,6 +27,7 @@ pub(crate) const TASKS: [Task; 9] = [
     measure::FAILOVER,
     measure::PARTITION,
     measure::JOIN,
+    measure::IDLE,
     captures::TASK,
     interop::TASK,
 ];

@@ -17,6 +17,7 @@ use crate::node::{DataReceiver, EventReceiver, Events, Node, NodeEvent};
 use crate::random::random_u64;
 use crate::registrar::encapsulation_port;
 use crate::registrar_associations::{Ended, RegistrarAssociations};
+use crate::threads::Place;
 use rserpool_core::pool_element::{
     Command, Config, Event, Input, Output, UserProtocol, UserTransportTemplate,
 };
@@ -50,8 +51,8 @@ pub struct Registration {
     pub is_registered: bool,
 }
 
-/// A running pool element. Dropping it deregisters it in its own thread, which goes on until the
-/// last connection is closed.
+/// A running pool element. Dropping it deregisters it in the background, which goes on until
+/// the last connection is closed.
 #[derive(Debug)]
 pub struct PoolElementNode {
     node: Node<ElementCommand, Event>,
@@ -60,7 +61,7 @@ pub struct PoolElementNode {
     accepted: mpsc::Receiver<Connection>,
 }
 
-/// What the thread hands out when it has started.
+/// What the node hands out when it has started.
 type Handed = (
     PoolElementEndpoints,
     watch::Receiver<Registration>,
@@ -74,9 +75,8 @@ impl PoolElementNode {
     /// # Errors
     /// See [`RegisterFailed`].
     pub async fn register(config: PoolElementConfig) -> Result<Self, RegisterFailed> {
-        let name = format!("element {}", config.pool_handle);
         let build = move |events| build(config, events);
-        let started = Node::start(name, build)
+        let started = Node::start(Place::Shared, build)
             .await
             .map_err(RegisterFailed::Network)?;
         let (node, (endpoints, registration, accepted, registered)) = started;

@@ -17,6 +17,7 @@ use crate::network::{Network, NetworkConfig};
 use crate::node::{DataReceiver, EventReceiver, Events, Node, NodeEvent};
 use crate::random::random_u64;
 use crate::registrar_associations::{Ended, RegistrarAssociations};
+use crate::threads::Place;
 use crate::udp::Port;
 use rserpool_core::pool_user::{
     Command, Config, Event, Input, Limits, Output, RequestId, ResolveFailure, Source,
@@ -62,7 +63,7 @@ pub struct PoolUserConfig {
     pub seed: Option<u64>,
 }
 
-/// A running pool user. Dropping it ends it in its own thread.
+/// A running pool user. Dropping it ends it in the background.
 #[derive(Debug)]
 pub struct PoolUserNode {
     node: Node<UserCommand, Event>,
@@ -76,7 +77,7 @@ impl PoolUserNode {
     /// A port or thread that cannot be had.
     pub async fn start(config: PoolUserConfig) -> Result<Self, NetError> {
         let build = move |events| build(config, events);
-        let (node, home) = Node::start("pool user".into(), build).await?;
+        let (node, home) = Node::start(Place::Shared, build).await?;
         let client = PoolUserClient {
             commands: node.commands().clone(),
             home,

@@ -91,6 +91,11 @@ impl Child {
         lock(&self.journal).clone()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) -> Result<(), Failure> {
         let pid = Pid::from_raw(self.process.id().try_into()?);
         Ok(kill(pid, signal)?)

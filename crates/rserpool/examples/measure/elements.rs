@@ -16,8 +16,6 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How often it looks who is the home registrar of each.
-const LOOK: Duration = Duration::from_millis(10);
 /// How long a pool element tries to register.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many register at one time in the beginning.
@@ -99,7 +97,9 @@ async fn serve(host: &Arc<Host>, count: u32, churn: u32) -> Result<(), Failure> 
     while let Some(element) = registering.join_next().await {
         elements.push(element??);
     }
-    tokio::spawn(watch_homes(elements));
+    for element in elements {
+        tokio::spawn(watch_home(element));
+    }
     say(&format!("ready {count}"));
     let (calm, is_calm) = watch::channel(false);
     tokio::spawn(keep_changing(Arc::clone(host), churn, is_calm));
@@ -119,21 +119,19 @@ async fn serve(host: &Arc<Host>, count: u32, churn: u32) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Tells of each pool element when it is registered at a home registrar where it was not.
-async fn watch_homes(elements: Vec<PoolElement>) {
-    let mut homes: Vec<Option<RegistrarAddress>> = vec![None; elements.len()];
-    loop {
-        for (element, known) in elements.iter().zip(&mut homes) {
-            let home = element.home_registrar().filter(|_| element.is_registered());
-            if home != *known {
-                if let Some(home) = &home {
-                    let port = home.udp_port.unwrap_or_default();
-                    journal('h', element, &format!("{port} {}", now()));
-                }
-                *known = home;
+/// Tells when a pool element is registered at a home registrar where it was not.
+async fn watch_home(element: PoolElement) {
+    let mut events = element.events();
+    let mut known: Option<RegistrarAddress> = None;
+    while events.recv().await.is_some() {
+        let home = element.home_registrar().filter(|_| element.is_registered());
+        if home != known {
+            if let Some(home) = &home {
+                let port = home.udp_port.unwrap_or_default();
+                journal('h', &element, &format!("{port} {}", now()));
             }
+            known = home;
         }
-        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a scope of real processes does when registrars die, hang, are cut off or join:
-//! `cargo xtask failover`, `partition` and `join` build and run this.
+//! `cargo xtask failover`, `partition` and `join` build and run this; `idle`: what it costs while
+//! none of that happens.
 //!
 //! The registrars are `rsp registrar` processes; pool elements and pool users are processes of
 //! this program, one for many. All are told what to do by a line and answer by a line.
@@ -8,6 +9,7 @@ mod child;
 mod crowd;
 mod elements;
 mod failover;
+mod idle;
 mod join;
 mod namespace;
 mod options;
@@ -15,6 +17,7 @@ mod partition;
 mod registrar;
 mod scope;
 mod table;
+mod usage;
 mod users;
 mod view;
 
@@ -27,7 +30,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((name, rest)) => run(name, rest),
-        None => Err("name what to measure: failover, partition or join".into()),
+        None => Err("name what to measure: failover, partition, join or idle".into()),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -44,6 +47,7 @@ fn run(name: &str, arguments: &[String]) -> Result<bool, Failure> {
         "failover" => failover::run(arguments),
         "partition" => partition::run(arguments),
         "join" => join::run(arguments),
+        "idle" => idle::run(arguments),
         "elements" => elements::run(arguments),
         "users" => users::run(arguments),
         "crowd" => crowd::run(arguments),

@@ -21,6 +21,8 @@ pub(crate) struct View {
     pub(crate) doubled: usize,
     pub(crate) peers: Vec<Peer>,
     pub(crate) takeovers_won: u64,
+    /// Sent since it started.
+    pub(crate) keep_alives: u64,
     counters: BTreeMap<String, u64>,
 }
 
@@ -92,7 +94,8 @@ impl View {
             }
         }
         let mut counters = status.counters;
-        let takeovers_won = counters.get("takeovers_won").copied().unwrap_or_default();
+        let count_of = |name| counters.get(name).copied().unwrap_or_default();
+        let (takeovers_won, keep_alives) = (count_of("takeovers_won"), count_of("keep_alives"));
         counters.retain(|name, count| *count > 0 && SHOWN.iter().any(|s| name.starts_with(s)));
         Self {
             registrar: status.registrar,
@@ -101,6 +104,7 @@ impl View {
             doubled,
             peers: status.peers,
             takeovers_won,
+            keep_alives,
             counters,
         }
     }
