@@ -2,7 +2,6 @@
 
 use super::Failure;
 use super::guest::tool;
-use super::network::bridge;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,10 +13,10 @@ pub(super) struct Capture {
 
 impl Capture {
     /// Begins; what is sent after this is in the file.
-    pub(super) fn start(path: u8, file: &Path) -> Result<Self, Failure> {
+    pub(super) fn start(bridge: &str, file: &Path) -> Result<Self, Failure> {
         let mut command = tool("tcpdump");
         command
-            .args(["-i", &bridge(path), "-U", "-B", "4096", "-Z", "root", "-w"])
+            .args(["-i", bridge, "-U", "-B", "4096", "-Z", "root", "-w"])
             .arg(file)
             .stdout(Stdio::null())
             .stderr(Stdio::null());

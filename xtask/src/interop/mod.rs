@@ -16,12 +16,17 @@ mod side;
 use crate::process::{self, Failure};
 use machine::Folder;
 use options::Options;
-use scenario::{Outcome, Record};
+use scenario::{Cast, Outcome, Record};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 /// How long all scenarios together may take.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// How many casts play at a time: the guest has one processor.
+const AT_A_TIME: usize = 4;
 
 /// Says that this is the guest's first process.
 const GUEST: &str = "--guest";
@@ -52,7 +57,10 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), Failure> {
 }
 
 fn play(options: &Options, folder: &Path) -> Result<(), Failure> {
-    let rsp = build_rsp()?;
+    let rsp = match &options.rsp {
+        Some(rsp) => rsp.clone(),
+        None => build_rsp()?,
+    };
     let mut job = vec!["--play".to_owned(), rsp.display().to_string()];
     for cast in &options.casts {
         job.push(format!("{} {}", cast.scenario, cast.roles()));
@@ -102,11 +110,28 @@ fn guest_job(job: &[String], folder: &Path) -> Result<(), Failure> {
             process::run(shell.args(["-c", command]))
         }
         [kind, rsp, casts @ ..] if kind == "--play" => {
-            for line in casts {
-                scenario::Cast::parse(line)?.play(Path::new(rsp), folder)?;
-            }
-            Ok(())
+            let casts = casts.iter().map(|line| Cast::parse(line));
+            play_in_guest(&casts.collect::<Result<Vec<_>, _>>()?, Path::new(rsp), folder)
         }
         _ => Err(Failure::Usage("the guest's job is unknown".to_owned())),
     }
+}
+
+/// Plays all casts, some at a time: most of their time they wait.
+fn play_in_guest(casts: &[Cast], rsp: &Path, folder: &Path) -> Result<(), Failure> {
+    let next = AtomicUsize::new(0);
+    let play_some = |place: usize| {
+        while let Some(cast) = casts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            cast.play(place, rsp, folder)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let play_some = &play_some;
+        let players: Vec<_> =
+            (0..AT_A_TIME).map(|place| scope.spawn(move || play_some(place))).collect();
+        players.into_iter().try_for_each(|player| {
+            player.join().unwrap_or_else(|_| Err(Failure::Check("a scenario panicked".to_owned())))
+        })
+    })
 }

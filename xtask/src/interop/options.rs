@@ -3,11 +3,14 @@
 use super::Failure;
 use super::scenario::{Cast, SCENARIOS, Scenario};
 use super::side::Side;
+use std::path::PathBuf;
 
 #[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) casts: Vec<Cast>,
     pub(super) keep: bool,
+    /// Our program; it is built if none is given.
+    pub(super) rsp: Option<PathBuf>,
     pub(super) json: bool,
     /// A command to run in the guest instead of scenarios.
     pub(super) command: Option<String>,
@@ -18,6 +21,7 @@ impl Options {
         let mut options = Self {
             casts: Vec::new(),
             keep: false,
+            rsp: None,
             json: false,
             command: None,
         };
@@ -31,6 +35,7 @@ impl Options {
             match argument.as_str() {
                 "--scenario" => called.push(scenario(value()?)?),
                 "--roles" => roles.push(sides(value()?)?),
+                "--rsp" => options.rsp = Some(PathBuf::from(value()?)),
                 "--keep" => options.keep = true,
                 "--json" => options.json = true,
                 "--run" => options.command = Some(value()?.clone()),

@@ -1,14 +1,16 @@
 //! What is played, by whom, and how it ended.
 
 mod cookies;
+mod demo;
 mod echo;
 mod handlespaces;
+mod paths;
 mod policies;
 mod takeover;
 
 use super::Failure;
 use super::capture::{self, Capture};
-use super::network::{Network, Node};
+use super::network::{Network, Node, bridge};
 use super::side::{Side, Stage};
 use std::cell::RefCell;
 use std::fs;
@@ -34,17 +36,20 @@ pub(super) struct Scenario {
 }
 
 /// Every scenario, by number.
-pub(super) const SCENARIOS: [Scenario; 6] = [
+pub(super) const SCENARIOS: [Scenario; 9] = [
     echo::SCENARIO,
     policies::SCENARIO,
     handlespaces::SCENARIO,
     takeover::KILLED,
     takeover::CUT,
     cookies::SCENARIO,
+    echo::ENCAPSULATED,
+    paths::SCENARIO,
+    demo::SCENARIO,
 ];
 
 /// Who plays ours where nothing else is said.
-const OURS: Side = Side::Udp;
+const OURS: Side = Side::Ours;
 
 /// Ours and rsplib's in each of `roles` roles.
 fn every(roles: usize) -> Vec<Vec<Side>> {
@@ -139,7 +144,7 @@ impl Cast {
     }
 
     /// Plays it, in the guest, and leaves a record in its folder.
-    pub(super) fn play(&self, rsp: &Path, folder: &Path) -> Result<(), Failure> {
+    pub(super) fn play(&self, place: usize, rsp: &Path, folder: &Path) -> Result<(), Failure> {
         let scenario = Scenario::by_id(self.scenario).expect("a cast is one of a scenario");
         let folder = self.folder(folder);
         fs::create_dir_all(&folder).map_err(|error| Failure::File {
@@ -147,7 +152,7 @@ impl Cast {
             error,
         })?;
         let start = Instant::now();
-        let result = self.play_on_new_nodes(scenario, rsp, &folder);
+        let result = self.play_on_new_nodes(scenario, place, rsp, &folder);
         let is_theirs = |&side: &Side| side == Side::Rsplib;
         let blamed = match scenario.judge {
             Some(role) => self.sides.get(role).is_some_and(is_theirs),
@@ -171,11 +176,12 @@ impl Cast {
     fn play_on_new_nodes(
         &self,
         scenario: &Scenario,
+        place: usize,
         rsp: &Path,
         folder: &Path,
     ) -> Result<String, Failure> {
-        let network = Network::new(scenario.paths)?;
-        let capture = Capture::start(1, &capture::file(folder))?;
+        let network = Network::new(place, scenario.paths)?;
+        let capture = Capture::start(&bridge(place, 1), &capture::file(folder))?;
         let run = Run {
             sides: self.sides.clone(),
             stage: Stage {

@@ -62,11 +62,13 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Our program, what it does, and by what it carries SCTP.
-    fn ours(&self, side: Side, arguments: &[&str]) -> Vec<String> {
+    pub(super) fn ours(&self, side: Side, arguments: &[&str]) -> Vec<String> {
         let mut words = vec![self.rsp.display().to_string()];
         words.extend(arguments.iter().map(|&word| word.to_owned()));
-        if side == Side::Ours {
-            words.extend(["--sctp", "kernel"].map(str::to_owned));
+        let sctp = if side == Side::Udp { "udp" } else { "kernel" };
+        words.extend(["--sctp", sctp].map(str::to_owned));
+        if self.compatible {
+            words.extend(["--compatibility", "rsplib"].map(str::to_owned));
         }
         words
     }
@@ -81,8 +83,14 @@ impl Stage {
     }
 }
 
+/// The options that name all addresses of a node.
+fn addresses(node: &Node) -> Vec<String> {
+    let option = |address| ["--address".to_owned(), address];
+    node.addresses().into_iter().flat_map(option).collect()
+}
+
 /// A program of rsplib: line by line, so that nothing is lost when it is killed.
-fn rsplib(program: &str, arguments: &[String]) -> Vec<String> {
+pub(super) fn rsplib(program: &str, arguments: &[String]) -> Vec<String> {
     let mut words: Vec<String> = ["stdbuf", "-oL", program].map(str::to_owned).to_vec();
     words.extend_from_slice(arguments);
     words.push("-logcolor=off".to_owned());

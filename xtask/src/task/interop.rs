@@ -20,8 +20,9 @@ it is skipped, but fails where CI is set.
 
 Options:
   --scenario N        Only this one (repeatable)
-  --roles SIDE,…      Only these roles, in the scenario's order: ours or rsplib (repeatable)
-  --sctp kernel|udp   By what ours carry SCTP
+  --roles SIDE,…      Only these roles, in the scenario's order (repeatable): `ours` over the
+                      guest's kernel SCTP, `udp` for ours in user space, or `rsplib`
+  --rsp FILE          Our program, built elsewhere; otherwise it is built
   --keep              Keep the folder with logs, captures and results
   --json              The results as JSON
   --run COMMAND       Boot the guest and run a shell's command in it, instead of scenarios

@@ -2,7 +2,7 @@
 
 use super::{Run, Scenario, every};
 use crate::interop::Failure;
-use crate::interop::side::{Element, Part, Registrar, User};
+use crate::interop::side::{Element, Part, Registrar, Side, User};
 use std::time::{Duration, Instant};
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -13,6 +13,25 @@ pub(super) const SCENARIO: Scenario = Scenario {
     judge: None,
     paths: 1,
     play,
+};
+
+/// The same, with SCTP in the kernel and in user space at once.
+pub(super) const ENCAPSULATED: Scenario = Scenario {
+    id: "6",
+    name: "kernel and user space over UDP encapsulation",
+    roles: SCENARIO.roles,
+    casts: || {
+        let [kernel, user_space] = [Side::Ours, Side::Udp];
+        vec![
+            vec![kernel, kernel, user_space],
+            vec![kernel, user_space, kernel],
+            vec![user_space, kernel, kernel],
+            vec![user_space, kernel, user_space],
+            vec![Side::Rsplib, kernel, user_space],
+            vec![user_space, Side::Rsplib, user_space],
+        ]
+    },
+    ..SCENARIO
 };
 
 const POOL: &str = "EchoPool";
@@ -33,7 +52,7 @@ fn play(run: &Run) -> Result<String, Failure> {
     elements.iter().try_for_each(Element::ready)?;
     let node = run.node("u", user)?;
     let every = Duration::from_millis(50);
-    let user = User::start(user, &node, POOL, every, &[&registrar], &run.stage)?;
+    let user = User::start(user, &node, POOL, every, &[&registrar], &[], &run.stage)?;
     let start = Instant::now();
     let first = user.wait_for_answers(20, start, PATIENCE, |_| true)?;
     let serving = first.last().expect("there are 20").element.clone();

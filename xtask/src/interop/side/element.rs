@@ -44,6 +44,7 @@ impl Element {
                 let serve = ["serve", part.service, "--json", "--no-multicast"];
                 let mut words = stage.ours(side, &serve);
                 words.extend(["--pool", part.pool, "--id", &id].map(str::to_owned));
+                words.extend(super::addresses(node));
                 if side == Side::Udp {
                     // rsplib knows no other port.
                     words.extend(["--udp-port", "9899"].map(str::to_owned));

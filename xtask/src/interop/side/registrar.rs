@@ -58,10 +58,10 @@ impl Registrar {
 
     /// How an element or a user of `side` is told of it.
     pub(in crate::interop) fn option(&self, side: Side) -> Vec<String> {
-        let address = self.node.address(1);
+        let addresses = self.node.addresses();
         match side {
-            Side::Ours | Side::Udp => vec!["--registrar".to_owned(), address],
-            Side::Rsplib => vec![format!("-registrar={address}:{ASAP_PORT}")],
+            Side::Ours | Side::Udp => vec!["--registrar".to_owned(), addresses.join(",")],
+            Side::Rsplib => vec![format!("-registrar={}:{ASAP_PORT}", addresses[0])],
         }
     }
 
@@ -91,7 +91,9 @@ impl Registrar {
         times: u32,
     ) -> Result<BTreeMap<String, u32>, Failure> {
         let times = times.to_string();
-        let answer = self.resolve(asker, pool, &["--items", "1", "--times", &times])?;
+        // A cache would answer for the registrar.
+        let more = ["--items", "1", "--times", &times, "--stale-cache-value-ms", "0"];
+        let answer = self.resolve(asker, pool, &more)?;
         let counts = answer.split("\"first\":").skip(1).filter_map(|rest| {
             let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
             digits.parse().ok()
@@ -125,10 +127,8 @@ impl Registrar {
 }
 
 fn ours(side: Side, node: &Node, peers: &[&Node], more: &[&str], stage: &Stage) -> Vec<String> {
-    let address = node.address(1);
-    let registrar = ["registrar", "--json", "--no-multicast", "--address", &address];
-    let mut words = stage.ours(side, &registrar);
-    words.extend(stage.ours_compatibility());
+    let mut words = stage.ours(side, &["registrar", "--json", "--no-multicast"]);
+    words.extend(super::addresses(node));
     for peer in peers {
         words.extend(["--peer".to_owned(), peer.address(1)]);
     }
@@ -137,10 +137,15 @@ fn ours(side: Side, node: &Node, peers: &[&Node], more: &[&str], stage: &Stage) 
 }
 
 fn theirs(node: &Node, peers: &[&Node], more: &[&str]) -> Vec<String> {
-    let address = node.address(1);
+    // The port stands behind the first address only.
+    let at = |port: u16| {
+        let mut addresses = node.addresses();
+        addresses[0].push_str(&format!(":{port}"));
+        addresses.join(",")
+    };
     let mut arguments = vec![
-        format!("-asap={address}:{ASAP_PORT}"),
-        format!("-enrp={address}:{ENRP_PORT}"),
+        format!("-asap={}", at(ASAP_PORT)),
+        format!("-enrp={}", at(ENRP_PORT)),
         format!("-asapannounce=239.0.0.50:{ASAP_PORT}"),
         format!("-enrpannounce=239.0.0.51:{ENRP_PORT}"),
         "-maxhresitems=100".to_owned(),
@@ -157,14 +162,5 @@ impl Stage {
     /// Who asks registrars from outside: whoever reaches all of them.
     pub(in crate::interop) fn asker(&self) -> Side {
         if self.encapsulated { Side::Udp } else { Side::Ours }
-    }
-
-    /// What our registrars are told when rsplib plays too.
-    pub(super) fn ours_compatibility(&self) -> Vec<String> {
-        if self.compatible {
-            Vec::new()
-        } else {
-            Vec::new()
-        }
     }
 }

@@ -29,6 +29,7 @@ impl User {
         pool: &str,
         every: Duration,
         registrars: &[&Registrar],
+        more: &[&str],
         stage: &Stage,
     ) -> Result<Self, Failure> {
         stage.prepare_kernel(side, node)?;
@@ -49,6 +50,7 @@ impl User {
         for registrar in registrars {
             words.extend(registrar.option(side));
         }
+        words.extend(more.iter().map(|&word| word.to_owned()));
         let mut program = Program::start(node, &node.name, &words, &stage.folder)?;
         if side == Side::Rsplib {
             feed(&mut program, every);
