@@ -131,8 +131,9 @@ fn heartbeats_of_associations_set_up_together_spread_over_time() {
         let busiest = *slots.iter().max().unwrap();
         let all: u32 = slots.iter().sum();
         println!("interval {n}: {all} heartbeats, {busiest} in the busiest 100 ms");
-        // All at once would be 10,000 in one slot; evenly it would be about 50.
-        assert!(busiest < 200, "interval {n}: {busiest}");
+        // All at once would be 10,000 in one slot. The first turn is the densest: each end draws
+        // from 75 slots, and the earlier of the two asks, which makes 267 in the first of them.
+        assert!(busiest < 350, "interval {n}: {busiest}");
     }
     println!("{} heartbeats, {} wakes", pair.heartbeats.len(), pair.wakes);
 }
