@@ -46,7 +46,10 @@ impl Drop for Capture {
 
 /// What is wrong with what the nodes at `senders` sent, if anything.
 pub(super) fn verdict(file: &Path, senders: &[String]) -> Result<(), Failure> {
-    let sent_by: Vec<String> = senders.iter().map(|node| format!("ip.src == {node}")).collect();
+    let sent_by: Vec<String> = senders
+        .iter()
+        .map(|node| format!("ip.src == {node}"))
+        .collect();
     if sent_by.is_empty() {
         return Ok(());
     }

@@ -78,7 +78,10 @@ pub(super) fn command(program: &str, arguments: &[&str]) -> Result<(), Failure> 
 pub(super) fn tool(program: &str) -> Command {
     let mut command = Command::new(program);
     command
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .env("HOME", "/tmp")
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null());

@@ -10,6 +10,7 @@ mod machine;
 mod network;
 mod options;
 mod program;
+mod report;
 mod scenario;
 mod side;
 
@@ -69,14 +70,24 @@ fn play(options: &Options, folder: &Path) -> Result<(), Failure> {
     let records: Vec<Record> = (options.casts.iter())
         .map(|cast| cast.judge(folder))
         .collect();
-    report(&records, options.json);
+    if options.json {
+        report::json(&records);
+    } else {
+        report::table(&records);
+    }
     booted?;
     guest_error(folder)?;
-    let failed = records.iter().filter(|record| record.outcome == Outcome::Failed).count();
+    let failed = records
+        .iter()
+        .filter(|record| record.outcome == Outcome::Failed)
+        .count();
     if failed == 0 {
         return Ok(());
     }
-    Err(Failure::Check(format!("{failed} of {} runs failed", records.len())))
+    Err(Failure::Check(format!(
+        "{failed} of {} runs failed",
+        records.len()
+    )))
 }
 
 fn build_rsp() -> Result<PathBuf, Failure> {
@@ -95,13 +106,6 @@ fn guest_error(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-fn report(records: &[Record], json: bool) {
-    for record in records {
-        println!("{}", record.line());
-    }
-    let _ = json;
-}
-
 /// What the guest does, by the words of its job.
 fn guest_job(job: &[String], folder: &Path) -> Result<(), Failure> {
     match job {
@@ -111,7 +115,11 @@ fn guest_job(job: &[String], folder: &Path) -> Result<(), Failure> {
         }
         [kind, rsp, casts @ ..] if kind == "--play" => {
             let casts = casts.iter().map(|line| Cast::parse(line));
-            play_in_guest(&casts.collect::<Result<Vec<_>, _>>()?, Path::new(rsp), folder)
+            play_in_guest(
+                &casts.collect::<Result<Vec<_>, _>>()?,
+                Path::new(rsp),
+                folder,
+            )
         }
         _ => Err(Failure::Usage("the guest's job is unknown".to_owned())),
     }
@@ -128,10 +136,13 @@ fn play_in_guest(casts: &[Cast], rsp: &Path, folder: &Path) -> Result<(), Failur
     };
     thread::scope(|scope| {
         let play_some = &play_some;
-        let players: Vec<_> =
-            (0..AT_A_TIME).map(|place| scope.spawn(move || play_some(place))).collect();
+        let players: Vec<_> = (0..AT_A_TIME)
+            .map(|place| scope.spawn(move || play_some(place)))
+            .collect();
         players.into_iter().try_for_each(|player| {
-            player.join().unwrap_or_else(|_| Err(Failure::Check("a scenario panicked".to_owned())))
+            player
+                .join()
+                .unwrap_or_else(|_| Err(Failure::Check("a scenario panicked".to_owned())))
         })
     })
 }

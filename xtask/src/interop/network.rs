@@ -67,7 +67,10 @@ impl Network {
             ip(&format!("-n {name} link set {inner} up"))?;
             node.switch_offloads_off(&inner)?;
         }
-        ip(&format!("-n {name} route add 224.0.0.0/4 dev {}", interface(1)))?;
+        ip(&format!(
+            "-n {name} route add 224.0.0.0/4 dev {}",
+            interface(1)
+        ))?;
         Ok(node)
     }
 }

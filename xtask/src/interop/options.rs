@@ -1,7 +1,7 @@
 //! What `cargo xtask interop` is asked for.
 
 use super::Failure;
-use super::scenario::{Cast, SCENARIOS, Scenario};
+use super::scenario::{Cast, SCENARIOS};
 use super::side::Side;
 use std::path::PathBuf;
 
@@ -53,9 +53,7 @@ impl Options {
 fn select(called: &[String], roles: &[Vec<Side>]) -> Vec<Cast> {
     SCENARIOS
         .iter()
-        .filter(|scenario| {
-            called.is_empty() || called.iter().any(|text| scenario.is_called(text))
-        })
+        .filter(|scenario| called.is_empty() || called.iter().any(|text| scenario.is_called(text)))
         .flat_map(|scenario| scenario.casts(roles))
         .collect()
 }

@@ -83,7 +83,10 @@ impl Program {
     /// If there is none within `limit`: with what was printed last.
     pub(super) fn wait_for(&self, text: &str, limit: Duration) -> Result<String, Failure> {
         self.wait_until(&format!("`{text}`"), limit, |lines| {
-            lines.iter().find(|line| line.1.contains(text)).map(|line| line.1.clone())
+            lines
+                .iter()
+                .find(|line| line.1.contains(text))
+                .map(|line| line.1.clone())
         })
     }
 
@@ -170,7 +173,10 @@ impl Output {
         std::thread::spawn(move || {
             let mut pipe = BufReader::new(pipe);
             let mut octets = Vec::new();
-            while pipe.read_until(b'\n', &mut octets).is_ok_and(|read| read > 0) {
+            while pipe
+                .read_until(b'\n', &mut octets)
+                .is_ok_and(|read| read > 0)
+            {
                 let line = String::from_utf8_lossy(&octets).trim_end().to_owned();
                 octets.clear();
                 if let Ok(mut log) = log.lock() {

@@ -115,9 +115,16 @@ impl Scenario {
 
     /// Its casts: those of `roles` that have as many roles, otherwise its own.
     pub(super) fn casts(&self, roles: &[Vec<Side>]) -> Vec<Cast> {
-        let cast = |sides| Cast { scenario: self.id, sides };
+        let cast = |sides| Cast {
+            scenario: self.id,
+            sides,
+        };
         let fit = |sides: &Vec<Side>| sides.len() == self.roles.len();
-        let sides = if roles.is_empty() { (self.casts)() } else { roles.to_vec() };
+        let sides = if roles.is_empty() {
+            (self.casts)()
+        } else {
+            roles.to_vec()
+        };
         sides.into_iter().filter(fit).map(cast).collect()
     }
 }
@@ -129,7 +136,10 @@ impl Cast {
         let (id, roles) = line.split_once(' ').ok_or_else(unknown)?;
         Ok(Self {
             scenario: Scenario::by_id(id).ok_or_else(unknown)?.id,
-            sides: roles.split('-').map(Side::parse).collect::<Result<_, _>>()?,
+            sides: roles
+                .split('-')
+                .map(Side::parse)
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -275,7 +285,9 @@ impl Record {
         let name = fields.next()?;
         Some(Self {
             cast: cast.clone(),
-            outcome: Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)?,
+            outcome: Outcome::ALL
+                .into_iter()
+                .find(|outcome| outcome.name() == name)?,
             seconds: fields.next()?.parse().ok()?,
             detail: fields.next()?.to_owned(),
         })

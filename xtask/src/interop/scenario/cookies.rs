@@ -10,7 +10,11 @@ pub(super) const SCENARIO: Scenario = Scenario {
     id: "5",
     name: "cookies: ping-pong and calculations resume",
     roles: &["registrar", "element", "user"],
-    casts: || [OURS, Side::Rsplib].map(|side| vec![side, Side::Rsplib, Side::Rsplib]).to_vec(),
+    casts: || {
+        [OURS, Side::Rsplib]
+            .map(|side| vec![side, Side::Rsplib, Side::Rsplib])
+            .to_vec()
+    },
     judge: None,
     paths: 1,
     play,
@@ -25,7 +29,9 @@ const LONG: f64 = 3e6;
 fn play(run: &Run) -> Result<String, Failure> {
     let [registrar, element, user] = run.cast()?;
     if element.is_ours() || user.is_ours() {
-        return Err(Failure::Check("ours has neither service with cookies yet".to_owned()));
+        return Err(Failure::Check(
+            "ours has neither service with cookies yet".to_owned(),
+        ));
     }
     let node = run.node("r", registrar)?;
     let registrar = Registrar::start(registrar, &node, &[], &[], &run.stage)?;
@@ -47,7 +53,9 @@ fn ping_pong(run: &Run, side: Side, registrar: &Registrar) -> Result<String, Fai
     kill(&mut elements, &before.element)?;
     let resumed = |lines: &[(Instant, String)]| {
         let replies: Vec<Reply> = lines.iter().filter_map(reply).collect();
-        let at = replies.iter().position(|reply| reply.element != before.element)?;
+        let at = replies
+            .iter()
+            .position(|reply| reply.element != before.element)?;
         Some((replies[at - 1].clone(), replies[at].clone()))
     };
     let (last, first) = user.wait_until("reply of the other element", PATIENCE, resumed)?;
@@ -63,7 +71,11 @@ fn ping_pong(run: &Run, side: Side, registrar: &Registrar) -> Result<String, Fai
 
 /// A job is done once, by two elements one after the other.
 fn calculation(run: &Run, side: Side, registrar: &Registrar) -> Result<String, Failure> {
-    let options = ["-capcapacity=1e6", "-capcookiemaxtime=0.5", "-capcookiemaxcalculations=5e5"];
+    let options = [
+        "-capcapacity=1e6",
+        "-capcookiemaxtime=0.5",
+        "-capcookiemaxcalculations=5e5",
+    ];
     let mut elements = start(run, side, registrar, "calcapp", "CalcAppPool", &options)?;
     let node = run.node("calc", Side::Rsplib)?;
     let file = |name: &str| run.stage.folder.join(name).display().to_string();
@@ -76,7 +88,7 @@ fn calculation(run: &Run, side: Side, registrar: &Registrar) -> Result<String, F
     let mut words = rsplib("calcappclient", &arguments);
     words.extend(registrar.option(Side::Rsplib));
     let user = Program::start(&node, "calc", &words, &run.stage.folder)?;
-    let job = user.wait_until("long job", 2 * PATIENCE, |lines| accepted_last(lines))?;
+    let job = user.wait_until("long job", 2 * PATIENCE, accepted_last)?;
     // Some of it is in a cookie then.
     std::thread::sleep(Duration::from_secs(1));
     let is_busy = |element: &&mut Element| {
@@ -84,24 +96,30 @@ fn calculation(run: &Run, side: Side, registrar: &Registrar) -> Result<String, F
         count("SESSION_ADD") > count("SESSION_REMOVE")
     };
     let busy = elements.iter_mut().find(is_busy);
-    busy.ok_or_else(|| Failure::Check("nobody works".to_owned()))?.program.kill();
+    busy.ok_or_else(|| Failure::Check("nobody works".to_owned()))?
+        .program
+        .kill();
     let killed = Instant::now();
     user.wait_for("FAILOVER", PATIENCE)?;
     user.wait_for(&format!("Job #{job} completed"), PATIENCE)?;
     let seconds = killed.elapsed().as_secs_f64();
-    Ok(format!("a calculation is done {seconds:.1} s after its element was killed"))
+    Ok(format!(
+        "a calculation is done {seconds:.1} s after its element was killed"
+    ))
 }
 
 /// The number of the job that was accepted last, if it is a long one.
 fn accepted_last(lines: &[(Instant, String)]) -> Option<u32> {
-    let job = |line: &str| -> Option<u32> {
-        line.split_once("ob #")?.1.split(' ').next()?.parse().ok()
-    };
-    let mut accepted = lines.iter().rev().filter(|line| line.1.contains("accepted"));
+    let job =
+        |line: &str| -> Option<u32> { line.split_once("ob #")?.1.split(' ').next()?.parse().ok() };
+    let mut accepted = lines
+        .iter()
+        .rev()
+        .filter(|line| line.1.contains("accepted"));
     let number = accepted.next().and_then(|line| job(&line.1))?;
-    let asked = lines.iter().find(|line| {
-        line.1.contains("(job size") && job(&line.1) == Some(number)
-    })?;
+    let asked = lines
+        .iter()
+        .find(|line| line.1.contains("(job size") && job(&line.1) == Some(number))?;
     let size = asked.1.split_once("(job size ")?.1.trim_end_matches(')');
     (size.parse::<f64>().ok()? >= LONG).then_some(number)
 }
@@ -120,7 +138,13 @@ fn start(
         let mut part = Part::echo(pool, id);
         part.service = service;
         part.more = more;
-        elements.push(Element::start(side, &node, &part, &[registrar], &run.stage)?);
+        elements.push(Element::start(
+            side,
+            &node,
+            &part,
+            &[registrar],
+            &run.stage,
+        )?);
     }
     elements.iter().try_for_each(Element::ready)?;
     Ok(elements)

@@ -30,5 +30,7 @@ fn play(run: &Run) -> Result<String, Failure> {
     if passed {
         return Ok(last.chars().take(200).collect());
     }
-    Err(Failure::Check(format!("it failed; it printed last: {last}")))
+    Err(Failure::Check(format!(
+        "it failed; it printed last: {last}"
+    )))
 }

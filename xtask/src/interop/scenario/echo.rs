@@ -47,7 +47,13 @@ fn play(run: &Run) -> Result<String, Failure> {
     for id in [1_u32, 2] {
         let node = run.node(&format!("e{id}"), element)?;
         let part = Part::echo(POOL, id);
-        elements.push(Element::start(element, &node, &part, &[&registrar], &run.stage)?);
+        elements.push(Element::start(
+            element,
+            &node,
+            &part,
+            &[&registrar],
+            &run.stage,
+        )?);
     }
     elements.iter().try_for_each(Element::ready)?;
     let node = run.node("u", user)?;
@@ -62,5 +68,8 @@ fn play(run: &Run) -> Result<String, Failure> {
     let killed = Instant::now();
     let next = user.wait_for_answers(20, killed, PATIENCE, |answer| answer.element != serving)?;
     let gap = next[0].at.saturating_duration_since(killed);
-    Ok(format!("answered again {} ms after the kill", gap.as_millis()))
+    Ok(format!(
+        "answered again {} ms after the kill",
+        gap.as_millis()
+    ))
 }

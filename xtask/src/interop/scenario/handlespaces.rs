@@ -23,13 +23,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn play(run: &Run) -> Result<String, Failure> {
     let [first, second, late] = run.cast()?;
     let asker = run.node("asker", run.stage.asker())?;
-    let nodes = [run.node("r1", first)?, run.node("r2", second)?, run.node("r3", late)?];
+    let nodes = [
+        run.node("r1", first)?,
+        run.node("r2", second)?,
+        run.node("r3", late)?,
+    ];
     let (one, two, three) = (&nodes[0], &nodes[1], &nodes[2]);
     let first = Registrar::start(first, one, &[two, three], &[], &run.stage)?;
     let second = Registrar::start(second, two, &[one, three], &[], &run.stage)?;
     first.ready()?;
     second.ready()?;
-    let mut elements = Elements { run, all: Vec::new() };
+    let mut elements = Elements {
+        run,
+        all: Vec::new(),
+    };
     elements.join(&first)?;
     elements.join(&second)?;
     let pair = agree(&[&first, &second], &asker, elements.all.len())?;
@@ -66,7 +73,8 @@ impl Elements<'_> {
                 let node = self.run.node(&format!("e{number}"), side)?;
                 let part = Part::echo(pool, number);
                 let stage = &self.run.stage;
-                self.all.push(Element::start(side, &node, &part, &[registrar], stage)?);
+                self.all
+                    .push(Element::start(side, &node, &part, &[registrar], stage)?);
             }
         }
         self.all[before..].iter().try_for_each(Element::ready)

@@ -9,7 +9,11 @@ pub(super) const SCENARIO: Scenario = Scenario {
     id: "7",
     name: "multi-homing: one of two paths is cut under load",
     roles: &["registrar", "element", "user"],
-    casts: || [Side::Ours, Side::Udp, Side::Rsplib].map(|side| vec![side; 3]).to_vec(),
+    casts: || {
+        [Side::Ours, Side::Udp, Side::Rsplib]
+            .map(|side| vec![side; 3])
+            .to_vec()
+    },
     judge: None,
     paths: 2,
     play,
@@ -35,7 +39,10 @@ fn play(run: &Run) -> Result<String, Failure> {
         let gap = cut_one(run, element, user, preset, &registrar)?;
         said.push(format!("{preset}: {} ms", gap.as_millis()));
     }
-    Ok(format!("longest time without an answer, {}", said.join(", ")))
+    Ok(format!(
+        "longest time without an answer, {}",
+        said.join(", ")
+    ))
 }
 
 fn cut_one(

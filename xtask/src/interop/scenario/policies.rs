@@ -47,7 +47,11 @@ const POLICIES: [Policy; 7] = [
     Policy {
         pool: "wrr",
         ours: ["wrr:3", "wrr:1", "wrr:2"],
-        theirs: ["WeightedRoundRobin:3", "WeightedRoundRobin:1", "WeightedRoundRobin:2"],
+        theirs: [
+            "WeightedRoundRobin:3",
+            "WeightedRoundRobin:1",
+            "WeightedRoundRobin:2",
+        ],
         shares: WEIGHTS,
         bound: BOUND_TURNS,
     },
@@ -99,13 +103,23 @@ fn play(run: &Run) -> Result<String, Failure> {
     for (place, id) in [0x11_u32, 0x22, 0x33].into_iter().enumerate() {
         let node = run.node(&format!("e{id:x}"), side)?;
         for policy in &POLICIES {
-            let words = if side.is_ours() { policy.ours } else { policy.theirs };
+            let words = if side.is_ours() {
+                policy.ours
+            } else {
+                policy.theirs
+            };
             let mut part = Part::echo(policy.pool, id);
             part.policy = words[place];
             if side == Side::Udp {
                 part.more = &["--udp-port", "0"];
             }
-            elements.push(Element::start(side, &node, &part, &[&registrar], &run.stage)?);
+            elements.push(Element::start(
+                side,
+                &node,
+                &part,
+                &[&registrar],
+                &run.stage,
+            )?);
         }
     }
     elements.iter().try_for_each(Element::ready)?;

@@ -41,13 +41,19 @@ enum Accident {
 fn play(run: &Run, accident: Accident) -> Result<String, Failure> {
     let [home, others, side] = run.cast()?;
     let asker = run.node("asker", run.stage.asker())?;
-    let nodes = [run.node("r1", home)?, run.node("r2", others)?, run.node("r3", others)?];
+    let nodes = [
+        run.node("r1", home)?,
+        run.node("r2", others)?,
+        run.node("r3", others)?,
+    ];
     let (one, two, three) = (&nodes[0], &nodes[1], &nodes[2]);
     let stage = &run.stage;
     let mut home = Registrar::start(home, one, &[two, three], &[], stage)?;
     let second = Registrar::start(others, two, &[one, three], &[], stage)?;
     let third = Registrar::start(others, three, &[one, two], &[], stage)?;
-    [&home, &second, &third].iter().try_for_each(|registrar| registrar.ready())?;
+    [&home, &second, &third]
+        .iter()
+        .try_for_each(|registrar| registrar.ready())?;
     let mut elements = Vec::new();
     for id in [1_u32, 2] {
         let node = run.node(&format!("e{id}"), side)?;
@@ -56,14 +62,21 @@ fn play(run: &Run, accident: Accident) -> Result<String, Failure> {
         elements.push(Element::start(side, &node, &part, &[&home], stage)?);
     }
     elements.iter().try_for_each(Element::ready)?;
-    let watcher = Watcher { asker: &asker, survivors: [&second, &third], count: elements.len() };
+    let watcher = Watcher {
+        asker: &asker,
+        survivors: [&second, &third],
+        count: elements.len(),
+    };
     let old = watcher.until_known()?;
     match accident {
         Accident::Kill => home.program.kill(),
         Accident::Cut => one.cut(1)?,
     }
     let adoption = watcher.until_adopted(&old)?;
-    let mut said = format!("adopted after {:.1} s, always resolvable", adoption.as_secs_f64());
+    let mut said = format!(
+        "adopted after {:.1} s, always resolvable",
+        adoption.as_secs_f64()
+    );
     if accident == Accident::Cut {
         one.heal(1)?;
         let start = Instant::now();
@@ -71,7 +84,10 @@ fn play(run: &Run, accident: Accident) -> Result<String, Failure> {
             watcher.listing()?;
             std::thread::sleep(Duration::from_millis(200));
         }
-        said.push_str(&format!(", also for {} s once the link is whole", WATCH.as_secs()));
+        said.push_str(&format!(
+            ", also for {} s once the link is whole",
+            WATCH.as_secs()
+        ));
     }
     Ok(said)
 }
@@ -91,12 +107,18 @@ impl Watcher<'_> {
             return Ok(listings);
         }
         let sizes = listings.map(|listing| listing.len());
-        Err(Failure::Check(format!("of {} live elements they know {sizes:?}", self.count)))
+        Err(Failure::Check(format!(
+            "of {} live elements they know {sizes:?}",
+            self.count
+        )))
     }
 
     fn listings(&self) -> Result<[Listing; 2], Failure> {
         let [second, third] = self.survivors;
-        Ok([second.listing(self.asker, &[POOL])?, third.listing(self.asker, &[POOL])?])
+        Ok([
+            second.listing(self.asker, &[POOL])?,
+            third.listing(self.asker, &[POOL])?,
+        ])
     }
 
     /// Waits until both know all: the home of all.

@@ -92,7 +92,14 @@ impl Registrar {
     ) -> Result<BTreeMap<String, u32>, Failure> {
         let times = times.to_string();
         // A cache would answer for the registrar.
-        let more = ["--items", "1", "--times", &times, "--stale-cache-value-ms", "0"];
+        let more = [
+            "--items",
+            "1",
+            "--times",
+            &times,
+            "--stale-cache-value-ms",
+            "0",
+        ];
         let answer = self.resolve(asker, pool, &more)?;
         let counts = answer.split("\"first\":").skip(1).filter_map(|rest| {
             let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -161,6 +168,10 @@ fn theirs(node: &Node, peers: &[&Node], more: &[&str]) -> Vec<String> {
 impl Stage {
     /// Who asks registrars from outside: whoever reaches all of them.
     pub(in crate::interop) fn asker(&self) -> Side {
-        if self.encapsulated { Side::Udp } else { Side::Ours }
+        if self.encapsulated {
+            Side::Udp
+        } else {
+            Side::Ours
+        }
     }
 }

@@ -61,7 +61,10 @@ impl User {
     /// All answers so far.
     pub(in crate::interop) fn answers(&self) -> Vec<Answer> {
         let lines = self.program.lines();
-        lines.iter().filter_map(|(at, line)| self.answer(*at, line)).collect()
+        lines
+            .iter()
+            .filter_map(|(at, line)| self.answer(*at, line))
+            .collect()
     }
 
     /// Waits for so many answers that come after `since` and fit.
@@ -72,22 +75,27 @@ impl User {
         limit: Duration,
         fits: impl Fn(&Answer) -> bool,
     ) -> Result<Vec<Answer>, Failure> {
-        self.program.wait_until(&format!("{count} answers"), limit, |lines| {
-            let answers: Vec<Answer> = lines
-                .iter()
-                .filter(|(at, _)| *at >= since)
-                .filter_map(|(at, line)| self.answer(*at, line))
-                .filter(|answer| fits(answer))
-                .collect();
-            (answers.len() >= count).then_some(answers)
-        })
+        self.program
+            .wait_until(&format!("{count} answers"), limit, |lines| {
+                let answers: Vec<Answer> = lines
+                    .iter()
+                    .filter(|(at, _)| *at >= since)
+                    .filter_map(|(at, line)| self.answer(*at, line))
+                    .filter(|answer| fits(answer))
+                    .collect();
+                (answers.len() >= count).then_some(answers)
+            })
     }
 
     fn answer(&self, at: Instant, line: &str) -> Option<Answer> {
         let element = match self.side {
             Side::Ours | Side::Udp => {
                 let answer = line.contains("\"event\":\"answer\"");
-                answer.then(|| values(line, "pool_element").first().map(|&id| id.to_owned()))??
+                answer.then(|| {
+                    values(line, "pool_element")
+                        .first()
+                        .map(|&id| id.to_owned())
+                })??
             }
             // `from PE $00000001> line 1`
             Side::Rsplib => {
