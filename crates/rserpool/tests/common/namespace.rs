@@ -52,6 +52,20 @@ impl Namespace {
         assert!(output.status.success(), "ip {arguments}: {error}");
     }
 
+    /// Lets nothing through an interface any more, in silence.
+    #[track_caller]
+    pub(crate) fn cut(&self, interface: &str) {
+        let rules = format!(
+            "table inet cut {{
+                chain in {{ type filter hook prerouting priority -300; iifname {interface} drop; }}
+                chain out {{ type filter hook postrouting priority -300; oifname {interface} drop; }}
+            }}"
+        );
+        let output = self.inside(|| Command::new("nft").arg(rules).output().unwrap());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "cutting {interface}: {error}");
+    }
+
     /// A cable to another one: interface `name` at both ends, with these addresses.
     pub(crate) fn connect(&self, other: &Self, name: &str, addresses: [[&str; 2]; 2]) {
         let path = format!("/proc/{}/fd/{}", std::process::id(), other.0.as_raw_fd());
