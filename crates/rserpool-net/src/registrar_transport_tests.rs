@@ -51,6 +51,7 @@ impl Host {
         };
         let network = Network::start(NetworkConfig {
             addresses: loopback(),
+            mode: crate::SctpMode::Udp,
             udp_port,
             sctp,
             enrp: Some(enrp),
