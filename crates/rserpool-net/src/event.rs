@@ -20,7 +20,7 @@ pub enum NetworkEvent {
         /// The peer.
         peer: SocketAddr,
     },
-    /// A path of an association with more than one began to work, failed, or works again.
+    /// A path of an association failed, or works again.
     Path {
         /// The peer.
         peer: SocketAddr,

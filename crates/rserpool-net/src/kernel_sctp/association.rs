@@ -18,7 +18,9 @@ const HANDED_OCTETS_MAX: usize = 64 * 1024;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
     /// We began it, at this time.
-    Connecting { since: rserpool_sctp::Timestamp },
+    Connecting {
+        since: rserpool_sctp::Timestamp,
+    },
     Up,
     /// What is queued is sent, and then it is shut down.
     Closing,
@@ -128,7 +130,10 @@ impl Association {
                 .ppid(outgoing.ppid)
                 .unordered(outgoing.unordered);
             let mut context = Context::from_waker(Waker::noop());
-            match socket.endpoint.poll_send(&mut context, &outgoing.data, options) {
+            match socket
+                .endpoint
+                .poll_send(&mut context, &outgoing.data, options)
+            {
                 Poll::Pending => return (Flushed::Full, sent),
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
                 // It is ending, and that is told by itself.

@@ -38,13 +38,12 @@ pub(super) fn not_begun(
     }
 }
 
-/// How a path is now, if it is news.
+/// How a path is now, if it is news: that it works at first is none.
 pub(super) fn path_state(state: PeerAddressState) -> Option<PathState> {
     match state {
-        PeerAddressState::Available | PeerAddressState::Confirmed => Some(PathState::Active),
+        PeerAddressState::Available => Some(PathState::Active),
         PeerAddressState::Unreachable => Some(PathState::Inactive),
         PeerAddressState::PotentiallyFailed => Some(PathState::PotentiallyFailed),
-        PeerAddressState::Added => Some(PathState::Unconfirmed),
         _ => None,
     }
 }
@@ -61,7 +60,9 @@ fn abort_reason(mut causes: &[u8]) -> String {
             let text = &rest[..octets.min(REASON_OCTETS_MAX)];
             return String::from_utf8_lossy(text).into_owned();
         }
-        causes = rest.get(octets.next_multiple_of(HEADER_OCTETS)..).unwrap_or_default();
+        causes = rest
+            .get(octets.next_multiple_of(HEADER_OCTETS)..)
+            .unwrap_or_default();
     }
     String::new()
 }

@@ -82,7 +82,11 @@ fn open(addresses: &[IpAddr], config: &Config, has_ipv6: bool) -> io::Result<Ker
         Ipv4Addr::UNSPECIFIED.into()
     };
     let any = [any];
-    let addresses = if addresses.is_empty() { &any } else { addresses };
+    let addresses = if addresses.is_empty() {
+        &any
+    } else {
+        addresses
+    };
     bind(&socket, addresses, config.sctp_port)?;
     let port = socket.local_addr()?.port();
     let endpoint = socket.into_endpoint(LISTEN)?;
@@ -135,8 +139,7 @@ fn configure(socket: &Socket, config: &Config) -> io::Result<()> {
     })?;
     let every_path = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
     let mut path = PeerAddressParams::new(0, every_path);
-    path.heartbeat_interval =
-        Duration::from_millis(milliseconds(timers.heartbeat_interval).into());
+    path.heartbeat_interval = Duration::from_millis(milliseconds(timers.heartbeat_interval).into());
     path.path_max_retrans = timers.path_max_retrans;
     options.set_peer_address_params(path)?;
     options.set_sack_info(SackInfo {
@@ -153,10 +156,14 @@ fn configure(socket: &Socket, config: &Config) -> io::Result<()> {
 /// The larger ones take CAP_NET_ADMIN.
 fn set_buffers(socket: &Socket) -> io::Result<()> {
     if setsockopt(socket, sockopt::SndBufForce, &SOCKET_BUFFER_OCTETS).is_err() {
-        socket.options().set_send_buffer_size(SOCKET_BUFFER_OCTETS)?;
+        socket
+            .options()
+            .set_send_buffer_size(SOCKET_BUFFER_OCTETS)?;
     }
     if setsockopt(socket, sockopt::RcvBufForce, &SOCKET_BUFFER_OCTETS).is_err() {
-        socket.options().set_recv_buffer_size(SOCKET_BUFFER_OCTETS)?;
+        socket
+            .options()
+            .set_recv_buffer_size(SOCKET_BUFFER_OCTETS)?;
     }
     Ok(())
 }

@@ -87,7 +87,8 @@ impl KernelSctp {
 
     /// Adds the socket of registrars among themselves.
     pub(crate) fn add_enrp(&mut self, config: &Config) -> Result<(), NetError> {
-        self.sockets.push(KernelSocket::open(&self.addresses, config)?);
+        self.sockets
+            .push(KernelSocket::open(&self.addresses, config)?);
         self.enrp = Some(self.sockets.len() - 1);
         Ok(())
     }
@@ -150,7 +151,8 @@ impl KernelSctp {
         port: u16,
     ) -> Result<AssociationId, NotBegun> {
         let index = self.enrp.ok_or(NotBegun::Failed)?;
-        self.connect_at(now, index, to, port)?.ok_or(NotBegun::Failed)
+        self.connect_at(now, index, to, port)?
+            .ok_or(NotBegun::Failed)
     }
 
     /// `None`: this socket has an association with this peer.
@@ -213,7 +215,10 @@ impl KernelSctp {
         let mut records = Vec::new();
         self.has_more = false;
         for (index, socket) in self.sockets.iter().enumerate() {
-            match socket.endpoint.poll_recv_many(context, &mut records, RECEIVE_BATCH) {
+            match socket
+                .endpoint
+                .poll_recv_many(context, &mut records, RECEIVE_BATCH)
+            {
                 Poll::Ready(Ok(_)) => self.has_more = true,
                 // What was assembled took too much: the kernel's association ends.
                 Poll::Ready(Err(_)) => {
@@ -222,7 +227,8 @@ impl KernelSctp {
                 }
                 Poll::Pending => {}
             }
-            self.received.extend(records.drain(..).map(|record| (index, record)));
+            self.received
+                .extend(records.drain(..).map(|record| (index, record)));
         }
     }
 
@@ -373,7 +379,8 @@ impl KernelSctp {
             && let Some(&peer) = peers.first()
         {
             let peer = canonical(peer);
-            self.told.push_back(NetworkEvent::TooManyConnections { peer, limit });
+            self.told
+                .push_back(NetworkEvent::TooManyConnections { peer, limit });
         }
         // Gone already, it is refused all the same.
         let _ = endpoint.abort(change.assoc_id, b"too many associations");
@@ -424,7 +431,13 @@ impl KernelSctp {
             self.events.push_back((number, event));
         }
         let association = own(number);
-        self.events.push_back((number, Event::Down { association, reason }));
+        self.events.push_back((
+            number,
+            Event::Down {
+                association,
+                reason,
+            },
+        ));
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<(AssociationId, Event)> {
@@ -556,7 +569,9 @@ impl KernelSctp {
 fn is_associated(error: &std::io::Error) -> bool {
     use nix::errno::Errno;
     let associated = [Errno::EISCONN as i32, Errno::EALREADY as i32];
-    error.raw_os_error().is_some_and(|code| associated.contains(&code))
+    error
+        .raw_os_error()
+        .is_some_and(|code| associated.contains(&code))
 }
 
 /// IPv4 addresses come as IPv6 ones where a socket has both.

@@ -9,6 +9,7 @@ mod view;
 
 use crate::exit::{Exit, Failure, Outcome};
 use crate::management::schema::Status;
+use crate::option::sctp::SctpOptions;
 use crate::option::timers::Preset;
 use crate::output;
 use crate::signals::Signals;
@@ -19,6 +20,7 @@ use nix::sys::signal::Signal;
 use registrars::Registrar;
 use report::Report;
 use rserpool_core::{RegistrarAddress, SCTP_UDP_PORT};
+use rserpool::SctpMode;
 use schedule::{ALPHA, BETA, Step};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -45,17 +47,23 @@ pub(crate) struct Arguments {
     /// The timers of all processes
     #[arg(long, value_enum, default_value = "default", value_name = "PRESET")]
     timers: Preset,
+    #[command(flatten)]
+    whose: SctpOptions,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   rsp demo
   rsp demo --seconds 12 --timers fast
+  rsp demo --sctp kernel
   rsp demo --json | tail -1";
 
 /// The pools, with the policy of each.
 const POOLS: [(&str, &str); 2] = [(ALPHA, "rr"), (BETA, "lud:0.0:0.1")];
 const REGISTRARS: usize = 3;
+/// The first SCTP ports of ASAP and of ENRP of the kernel's SCTP, which has no UDP ports to tell
+/// registrars of one address apart. The kernel chooses none of these by itself.
+const KERNEL_PORTS: (usize, usize) = (23_863, 29_901);
 const ELEMENTS_PER_POOL: usize = 2;
 const USERS_PER_POOL: usize = 3;
 /// The time between a user's answer and its next request.
@@ -87,6 +95,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
 struct Demo {
     length: Duration,
     timers: Preset,
+    sctp: SctpMode,
     children: Children,
     heard: mpsc::Receiver<(Role, Said)>,
     model: Model,
@@ -108,6 +117,7 @@ impl Demo {
         Self {
             length: Duration::from_secs(arguments.seconds.into()),
             timers: arguments.timers,
+            sctp: arguments.whose.sctp,
             children,
             heard,
             model: Model::default(),
@@ -242,11 +252,15 @@ impl Demo {
             "--tcp-port",
             "0",
         ];
+        let whose = self.sctp.to_string();
+        let ports = [KERNEL_PORTS.0 + index, KERNEL_PORTS.1 + index].map(|port| port.to_string());
+        let ports = ["--sctp-port", &ports[0], "--enrp-port", &ports[1]];
         let peers = self.model.registrars.peers_of(index);
         let mut arguments = [
             &registrar[..],
             &private[..],
-            &["--timers", self.timers.name()],
+            &["--timers", self.timers.name(), "--sctp", &whose],
+            if self.sctp == SctpMode::Kernel { &ports } else { &[] },
         ]
         .concat();
         for peer in &peers {
@@ -289,7 +303,9 @@ impl Demo {
         for registrar in &registrars {
             arguments.extend(["--registrar", registrar]);
         }
+        let whose = self.sctp.to_string();
         arguments.extend(["--no-multicast", "--timers", self.timers.name()]);
+        arguments.extend(["--sctp", &whose]);
         Ok(self.children.start(role, &arguments)?)
     }
 
