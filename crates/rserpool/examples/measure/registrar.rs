@@ -12,6 +12,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// From these a registrar gets one.
+const PORTS: std::ops::Range<u16> = 20_000..30_000;
+
 /// Where a registrar is, while it runs and before and after.
 #[derive(Clone)]
 pub(crate) struct Site {
@@ -21,14 +24,16 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// On the loopback interface, at a port that nobody has now.
+    /// On the loopback interface, at a port that nobody has now, nor gets from the system while the
+    /// registrar is dead: below those that Linux hands out.
     pub(crate) fn on_loopback() -> Result<Self, Failure> {
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);
-        loop {
-            let socket = UdpSocket::bind((address, 0))?;
-            let udp_port = socket.local_addr()?.port();
+        let first = u16::try_from(now() % u64::from(PORTS.end - PORTS.start))? + PORTS.start;
+        for udp_port in (first..PORTS.end).chain(PORTS) {
             // Processes of one host notice by TCP at the same port when one of them ends.
-            if TcpListener::bind((address, udp_port)).is_ok() {
+            let is_free = UdpSocket::bind((address, udp_port)).is_ok()
+                && TcpListener::bind((address, udp_port)).is_ok();
+            if is_free {
                 return Ok(Self {
                     address,
                     udp_port,
@@ -36,6 +41,7 @@ impl Site {
                 });
             }
         }
+        Err("no port is free".into())
     }
 
     /// Where pool elements and pool users reach it.
