@@ -265,9 +265,11 @@ impl<'a> Conversation<'a> {
                 cookie_echoed,
             } => {
                 self.say_failover(from, to, gap, cookie_echoed)?;
-                // The element that failed may have answered or not; nobody knows: ask again.
-                if !(cookie_echoed && self.arguments.service.goes_on_by_cookie()) {
-                    self.send_again().await?;
+                let service = self.arguments.service;
+                match service.after_cookie(self.number) {
+                    Some(request) if cookie_echoed => self.send_request(request).await?,
+                    // The element that failed may have answered or not; nobody knows: ask again.
+                    Some(_) | None => self.send_again().await?,
                 }
             }
             _ => {}

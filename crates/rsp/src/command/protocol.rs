@@ -81,9 +81,16 @@ impl Protocol {
         }
     }
 
-    /// Whether the element that has the cookie goes on by itself.
-    pub(crate) fn goes_on_by_cookie(self) -> bool {
-        self == Self::Calc
+    /// What to send to an element that was given the cookie, instead of the request again: it
+    /// goes on by itself. Some look at the cookie only when they hear something.
+    pub(crate) fn after_cookie(self, number: u64) -> Option<Request> {
+        match self {
+            Self::Lines | Self::PingPong => None,
+            Self::Calc => Some(Request {
+                ppid: CALC_PPID,
+                octets: CalcMessage::about(Kind::KeepAlive, job_id(number)).encode(),
+            }),
+        }
     }
 
     /// Whether each request has a session of its own.
