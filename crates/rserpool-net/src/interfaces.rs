@@ -44,7 +44,11 @@ pub(crate) fn reachable_addresses() -> Vec<IpAddr> {
 
 /// Of an association's addresses, those by which others can reach this host.
 pub(crate) fn reachable(addresses: &[IpAddr]) -> Vec<IpAddr> {
-    let addresses: Vec<_> = addresses.iter().copied().filter(|at| !is_link_local(at)).collect();
+    let addresses: Vec<_> = addresses
+        .iter()
+        .copied()
+        .filter(|at| !is_link_local(at))
+        .collect();
     told_to_peers(&addresses)
 }
 

@@ -4,6 +4,7 @@
 //! it, see `cargo xtask interop`.
 
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use oxirush_sctp::{
     AssocChangeState, ConnectedSocket, Event, Notification, NotificationOrData, SendOptions,
@@ -134,7 +135,11 @@ fn pool() -> PoolHandle {
 async fn echo(mut connection: Connection) {
     while let Some(received) = connection.recv().await {
         let (stream, ppid) = (received.stream, received.ppid);
-        if connection.send_with(stream, ppid, received.data).await.is_err() {
+        if connection
+            .send_with(stream, ppid, received.data)
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -173,7 +178,11 @@ async fn exchange(opened: &Opened, mut inlet: Inlet) {
     for (stream, octets) in (0..).zip(sizes) {
         let data = vec![7; octets];
         let ppid = 1000 + u32::from(stream);
-        opened.outlet.send(stream, ppid, data.clone()).await.unwrap();
+        opened
+            .outlet
+            .send(stream, ppid, data.clone())
+            .await
+            .unwrap();
         let back = loop {
             match inlet.recv().await.unwrap() {
                 Incoming::Message(received) => break received,
@@ -190,7 +199,9 @@ async fn exchange(opened: &Opened, mut inlet: Inlet) {
 async fn registrar_element_and_user_by_the_kernel() {
     if kernel_has_sctp() {
         let all = SctpMode::Kernel;
-        timeout(LIMIT, echoes(all, all, all, Ports::of_test(0))).await.unwrap();
+        timeout(LIMIT, echoes(all, all, all, Ports::of_test(0)))
+            .await
+            .unwrap();
     }
 }
 
@@ -198,7 +209,9 @@ async fn registrar_element_and_user_by_the_kernel() {
 async fn whoever_chooses_by_itself_reaches_user_space() {
     if kernel_has_sctp() {
         let (space, auto) = (SctpMode::Udp, SctpMode::Auto);
-        timeout(LIMIT, echoes(space, auto, auto, Ports::of_test(1))).await.unwrap();
+        timeout(LIMIT, echoes(space, auto, auto, Ports::of_test(1)))
+            .await
+            .unwrap();
     }
 }
 
@@ -206,8 +219,12 @@ async fn whoever_chooses_by_itself_reaches_user_space() {
 async fn a_registrar_that_chooses_by_itself_is_reached_by_user_space_and_by_the_kernel() {
     if kernel_has_sctp() {
         let (auto, space, kernel) = (SctpMode::Auto, SctpMode::Udp, SctpMode::Kernel);
-        timeout(LIMIT, echoes(auto, space, space, Ports::of_test(2))).await.unwrap();
-        timeout(LIMIT, echoes(auto, kernel, kernel, Ports::of_test(3))).await.unwrap();
+        timeout(LIMIT, echoes(auto, space, space, Ports::of_test(2)))
+            .await
+            .unwrap();
+        timeout(LIMIT, echoes(auto, kernel, kernel, Ports::of_test(3)))
+            .await
+            .unwrap();
     }
 }
 
@@ -225,7 +242,9 @@ async fn a_kernel_without_sctp_is_an_error_that_says_what_to_do() {
 async fn stranger(ports: Ports) -> std::io::Result<ConnectedSocket> {
     let socket = Socket::new_v4(SocketToAssociation::OneToOne)?;
     let events = [Event::Association];
-    socket.options().subscribe_events(&events, SubscribeEventAssocId::All)?;
+    socket
+        .options()
+        .subscribe_events(&events, SubscribeEventAssocId::All)?;
     let to = SocketAddr::new(loopback(1), ports.asap);
     Ok(socket.connect(to).await?.0)
 }
@@ -308,8 +327,14 @@ async fn two_thousand_associations_on_one_socket() {
         strangers.push(stranger(ports).await.unwrap());
     }
     eprintln!("{ASSOCIATIONS} associations in {:?}", begun.elapsed());
-    let associations =
-        async || registrar.statistics().await.unwrap().kernel_sctp.associations;
+    let associations = async || {
+        registrar
+            .statistics()
+            .await
+            .unwrap()
+            .kernel_sctp
+            .associations
+    };
     while associations().await < ASSOCIATIONS {
         assert!(begun.elapsed() < LIMIT);
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -44,7 +44,12 @@ pub(super) fn path_state(state: PeerAddressState) -> Option<PathState> {
         PeerAddressState::Available => Some(PathState::Active),
         PeerAddressState::Unreachable => Some(PathState::Inactive),
         PeerAddressState::PotentiallyFailed => Some(PathState::PotentiallyFailed),
-        _ => None,
+        PeerAddressState::Confirmed
+        | PeerAddressState::Added
+        | PeerAddressState::Removed
+        | PeerAddressState::MadePrimary
+        | PeerAddressState::Unknown(_)
+        | _ => None,
     }
 }
 

@@ -126,7 +126,14 @@ impl Network {
         sctp_port: u16,
         accepted: bool,
     ) {
-        let peer = sctp_peer(remote, sctp_port);
+        let peer = PeerAddress {
+            transport: Transport::Sctp,
+            addresses: self.sctp.peer_addresses(association, remote),
+            port: sctp_port,
+            // Of one that came without encapsulation, none is known.
+            udp_port: Some(remote.port())
+                .filter(|&port| port != UDP_ENCAPSULATION_PORT && port != 0),
+        };
         self.arrivals.push_back(Arrival::Up {
             association,
             peer,
@@ -248,15 +255,5 @@ impl Network {
             association,
             reason,
         });
-    }
-}
-
-/// Of one that came without encapsulation, no UDP port is known.
-fn sctp_peer(remote: SocketAddr, sctp_port: u16) -> PeerAddress {
-    PeerAddress {
-        transport: Transport::Sctp,
-        addresses: vec![remote.ip()],
-        port: sctp_port,
-        udp_port: Some(remote.port()).filter(|&port| port != UDP_ENCAPSULATION_PORT && port != 0),
     }
 }

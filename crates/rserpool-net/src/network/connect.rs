@@ -39,7 +39,7 @@ impl Network {
             addresses: not_ours(&peer.addresses, &self.own_addresses),
             sctp_port: peer.port,
         };
-        self.connect_one(attempt, peer.udp_port)
+        self.connect_one(&attempt, peer.udp_port)
     }
 
     /// Begins an association with a pool element, from the SCTP port of ASAP, at the address from
@@ -50,11 +50,11 @@ impl Network {
             addresses: element.addresses.clone(),
             sctp_port: element.port,
         };
-        self.connect_one(attempt, element.udp_port)
+        self.connect_one(&attempt, element.udp_port)
     }
 
-    fn connect_one(&mut self, attempt: Attempt, udp_port: Option<u16>) -> AssociationId {
-        let begun = self.begin(&attempt, udp_port);
+    fn connect_one(&mut self, attempt: &Attempt, udp_port: Option<u16>) -> AssociationId {
+        let begun = self.begin(attempt, udp_port);
         begun.unwrap_or_else(|_| self.none_begun())
     }
 

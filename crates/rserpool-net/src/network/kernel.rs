@@ -180,9 +180,13 @@ impl Network {
             Event::Restarted {
                 remote, sctp_port, ..
             } => {
-                let Some(kernel) = &mut self.kernel else { return };
+                let Some(kernel) = &mut self.kernel else {
+                    return;
+                };
                 // Where nobody is waited for, it would be nobody's.
-                let renumbered = kernel.listens(association).then(|| kernel.renumber(association));
+                let renumbered = kernel
+                    .listens(association)
+                    .then(|| kernel.renumber(association));
                 let Some(now) = renumbered.flatten() else {
                     return self.abort(association, "state was lost: associate again");
                 };

@@ -13,8 +13,8 @@ use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
 use crate::inbox::Inbox;
 use crate::interfaces::{Interface, multihomed_addresses, own_addresses, reachable};
-use crate::lifeline::Lifelines;
 use crate::kernel_sctp::{KernelSctp, SctpMode, is_kernel};
+use crate::lifeline::Lifelines;
 use crate::listen::{listen_for_users, listeners};
 use crate::local_address::local_address_toward;
 use crate::multicast::{Channel, Listener, Multicast, Sender};
@@ -400,8 +400,8 @@ impl Network {
         self.tcp.count_subscription(association, is_more);
     }
 
-    /// Our addresses that are told to the peer of an association: with the kernel's SCTP all that
-    /// it knows, otherwise the one that it sees.
+    /// Our addresses that are told to the peer of an association: the one that it sees, and the
+    /// others that SCTP has told it.
     pub(crate) fn local_addresses_of(
         &self,
         association: AssociationId,
@@ -412,7 +412,14 @@ impl Network {
             Some(kernel) if is_kernel(association) => {
                 reachable(&kernel.local_addresses(association))
             }
-            Some(_) | None => self.local_addresses_toward(remote),
+            Some(_) | None => {
+                let mut addresses = self.local_addresses_toward(remote);
+                let others = self.sctp.local_addresses().iter();
+                let others = others.filter(|_| !is_tcp(association) && !remote.ip().is_loopback());
+                let others: Vec<_> = others.filter(|at| !addresses.contains(at)).collect();
+                addresses.extend(others);
+                addresses
+            }
         }
     }
 
@@ -469,7 +476,11 @@ impl Network {
             udp,
             sctp,
             enrp_sctp,
-            kernel_sctp: self.kernel.as_ref().map(KernelSctp::statistics).unwrap_or_default(),
+            kernel_sctp: self
+                .kernel
+                .as_ref()
+                .map(KernelSctp::statistics)
+                .unwrap_or_default(),
             tcp_connections: self.tcp.len(),
             lifelines: self.lifelines.len(),
             ..self.statistics

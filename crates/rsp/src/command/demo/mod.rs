@@ -19,8 +19,8 @@ use model::{Condition, Element, Model, Session};
 use nix::sys::signal::Signal;
 use registrars::Registrar;
 use report::Report;
-use rserpool_core::{RegistrarAddress, SCTP_UDP_PORT};
 use rserpool::SctpMode;
+use rserpool_core::{RegistrarAddress, SCTP_UDP_PORT};
 use schedule::{ALPHA, BETA, Step};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -260,7 +260,11 @@ impl Demo {
             &registrar[..],
             &private[..],
             &["--timers", self.timers.name(), "--sctp", &whose],
-            if self.sctp == SctpMode::Kernel { &ports } else { &[] },
+            if self.sctp == SctpMode::Kernel {
+                &ports
+            } else {
+                &[]
+            },
         ]
         .concat();
         for peer in &peers {
@@ -374,7 +378,12 @@ impl Demo {
             (Role::User(user), Report::Answer { pool_element, .. }) => {
                 self.model.answered(user, &pool_element, now);
             }
-            (Role::User(user), Report::Failover { from, to, gap_ms, .. }) => {
+            (
+                Role::User(user),
+                Report::Failover {
+                    from, to, gap_ms, ..
+                },
+            ) => {
                 self.model.failed_over(user, &from, &to, now);
                 let pool = self.model.sessions[user].pool;
                 let text = format!("{pool}: user {} went from {from} to {to}", user + 1);
