@@ -59,8 +59,8 @@ pub use connection::{
 pub use control::SessionControl;
 pub use error::{NetError, Operation};
 pub use event::{NetworkEvent, NetworkStatistics};
-pub use local_address::local_address_toward;
 pub use kernel_sctp::{InvalidSctpMode, KernelSctpStatistics, SctpMode};
+pub use local_address::local_address_toward;
 pub use multicast::{ANNOUNCE_GROUP_V4, ANNOUNCE_PORT, ENRP_GROUP_V4, Multicast, Scope};
 pub use network::{ASAP_PPID, ENRP_PPID};
 pub use node::{EventReceiver, NodeEvent};

@@ -38,9 +38,9 @@ pub struct RegistrarConfig {
     pub machine: Config,
     /// Local addresses; none: all.
     pub addresses: Vec<IpAddr>,
-    /// SCTP port of ASAP: 3863.
     /// Whose SCTP.
     pub sctp_mode: SctpMode,
+    /// SCTP port of ASAP: 3863.
     pub sctp_port: u16,
     /// SCTP port of ENRP, at the same UDP port: 9901.
     pub enrp_port: u16,
@@ -219,8 +219,8 @@ fn start_network(config: &RegistrarConfig) -> Result<Network, NetError> {
         ..sctp.clone()
     };
     Network::start(NetworkConfig {
-        addresses: config.addresses.clone(),
         mode: config.sctp_mode,
+        addresses: config.addresses.clone(),
         udp_port: config.udp_port,
         sctp,
         enrp: Some(enrp),

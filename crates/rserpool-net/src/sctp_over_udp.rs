@@ -320,6 +320,28 @@ impl SctpOverUdp {
         endpoint.remote(association)
     }
 
+    /// The addresses of a peer that is at `remote`: that one, and the others that it has named.
+    pub(crate) fn peer_addresses(
+        &self,
+        association: AssociationId,
+        remote: SocketAddr,
+    ) -> Vec<IpAddr> {
+        let mut addresses = vec![remote.ip()];
+        if let Some((endpoint, association)) = self.find(association) {
+            for path in endpoint.paths(association) {
+                if !addresses.contains(&path.remote.ip()) {
+                    addresses.push(path.remote.ip());
+                }
+            }
+        }
+        addresses
+    }
+
+    /// Our addresses that peers on other hosts are told; empty where there is but one.
+    pub(crate) fn local_addresses(&self) -> &[IpAddr] {
+        &self.config().local_addresses
+    }
+
     pub(crate) fn peer_tag(&self, association: AssociationId) -> Option<u32> {
         let (endpoint, association) = self.find(association)?;
         endpoint.peer_tag(association)

@@ -151,10 +151,6 @@ impl UdpSockets {
         Ok((sockets, missing))
     }
 
-    /// Adds raw IP sockets, for what is not encapsulated.
-    ///
-    /// # Errors
-    /// The runtime's.
     /// None at all: where the kernel's SCTP is used alone.
     pub(crate) fn none() -> Self {
         Self {
@@ -166,6 +162,10 @@ impl UdpSockets {
         }
     }
 
+    /// Adds raw IP sockets, for what is not encapsulated.
+    ///
+    /// # Errors
+    /// The runtime's.
     pub(crate) fn add_raw(&mut self, raw: RawSockets) -> Result<(), NetError> {
         for (socket, address) in raw.sockets {
             let local = SocketAddr::new(address, 0);

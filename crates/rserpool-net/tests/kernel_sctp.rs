@@ -187,7 +187,7 @@ async fn exchange(opened: &Opened, mut inlet: Inlet) {
             match inlet.recv().await.unwrap() {
                 Incoming::Message(received) => break received,
                 Incoming::Closed { reason, .. } => panic!("{reason}"),
-                _ => {}
+                Incoming::Opened { .. } | Incoming::CookieEcho(_) | Incoming::BusinessCard(_) => {}
             }
         };
         assert_eq!((back.stream, back.ppid), (stream, ppid));

@@ -2,8 +2,8 @@
 
 use crate::options::{client_options, node_options};
 use crate::{RegisterFailed, Timers};
-use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_core::pool_element::Event;
+use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
     Connection, EventReceiver, Multicast, NetworkStatistics, PoolElementConfig,
     PoolElementEndpoints, PoolElementNode, Port, SctpMode,

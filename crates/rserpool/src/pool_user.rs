@@ -2,8 +2,8 @@
 
 use crate::options::{client_options, node_options};
 use crate::{ConnectFailed, ResolveFailed, Session, Timers};
-use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_core::pool_user::{Event, Limits};
+use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
     EventReceiver, Multicast, NetError, NetworkStatistics, PoolUserConfig, PoolUserNode, Port,
     SctpMode,

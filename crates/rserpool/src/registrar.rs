@@ -2,8 +2,8 @@
 
 use crate::Timers;
 use crate::options::{node_options, port_or_any};
-use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_core::registrar::{Config, Event, Limits, Snapshot};
+use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_handlespace::Policies;
 use rserpool_net::{
     EventReceiver, Multicast, NetError, NetworkStatistics, Port, RegistrarConfig,

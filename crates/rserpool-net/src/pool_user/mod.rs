@@ -40,9 +40,9 @@ pub struct PoolUserConfig {
     pub registrars: Vec<RegistrarAddress>,
     /// Local addresses; none: all.
     pub addresses: Vec<IpAddr>,
-    /// SCTP port; `None`: a random one.
     /// Whose SCTP.
     pub sctp_mode: SctpMode,
+    /// SCTP port; `None`: a random one.
     pub sctp_port: Option<u16>,
     /// UDP port that carries SCTP.
     pub udp_port: Port,
@@ -131,8 +131,8 @@ type Built = (
 
 fn build(config: PoolUserConfig, events: Events<Event>) -> Result<Built, NetError> {
     let network = Network::start(NetworkConfig {
-        addresses: config.addresses,
         mode: config.sctp_mode,
+        addresses: config.addresses,
         udp_port: config.udp_port,
         sctp: rserpool_sctp::Config {
             listen: false,
