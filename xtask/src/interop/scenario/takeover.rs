@@ -1,9 +1,9 @@
 //! The home of all elements is killed, or its link is cut and mended: they stay resolvable.
 
-use super::{Run, Scenario, every};
+use super::{OURS, Run, Scenario, every};
 use crate::interop::Failure;
 use crate::interop::network::Node;
-use crate::interop::side::{Element, Listing, Part, Registrar};
+use crate::interop::side::{Element, Listing, Part, Registrar, Side};
 use std::time::{Duration, Instant};
 
 pub(super) const KILLED: Scenario = Scenario {
@@ -20,7 +20,12 @@ pub(super) const CUT: Scenario = Scenario {
     id: "4-cut",
     name: "partition: the home registrar's link is cut and mended",
     roles: &["home", "others", "elements"],
-    casts: || every(3),
+    casts: || {
+        let mut casts = every(2);
+        casts.iter_mut().for_each(|cast| cast.push(Side::Rsplib));
+        casts.push(vec![OURS; 3]);
+        casts
+    },
     judge: Some(1),
     paths: 1,
     play: |run| play(run, Accident::Cut),
