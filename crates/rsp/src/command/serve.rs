@@ -62,6 +62,9 @@ Examples:
   rsp serve calc --pool CalcAppPool             for rsplib's calcappclient
   rsp connect echo                              use it";
 
+/// How long the end of the last sessions may take.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let mut signals = Signals::listen()?;
     let handle = arguments
@@ -82,6 +85,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let settings = Arc::new(arguments.options.settings(&handle, element.id())?);
     let jobs = Arc::new(Jobs::default());
     let mut sessions = tokio::task::JoinSet::new();
+    let (ending, ending_seen) = tokio::sync::watch::channel(());
     let stop = signals.stop();
     let end = arguments.node.life.ended();
     tokio::pin!(stop, end);
@@ -91,8 +95,15 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
                 Some(connection) => {
                     let (settings, jobs) = (Arc::clone(&settings), Arc::clone(&jobs));
                     let service = arguments.service;
-                    let serve = async move { service.serve(connection, &settings, &jobs).await };
-                    sessions.spawn(serve);
+                    let mut ending = ending_seen.clone();
+                    sessions.spawn(async move {
+                        let mut connection = connection;
+                        tokio::select! {
+                            () = service.serve(&mut connection, &settings, &jobs) => {}
+                            // Its user is told, and goes on elsewhere.
+                            _ = ending.changed() => connection.close().await,
+                        }
+                    });
                 }
                 None => return Err(anyhow!("the pool element has ended").into()),
             },
@@ -113,10 +124,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     }
     // Users have had the change by now; those that are still here get a moment to go.
     let drain = Duration::from_millis(arguments.drain_ms);
-    let _ = tokio::time::timeout(drain, async {
-        while sessions.join_next().await.is_some() {}
-    })
-    .await;
+    let all = async { while sessions.join_next().await.is_some() {} };
+    if tokio::time::timeout(drain, all).await.is_err() {
+        ending.send_replace(());
+        let all = async { while sessions.join_next().await.is_some() {} };
+        // Users that are gone too do not answer.
+        let _ = tokio::time::timeout(CLOSING_TIMEOUT, all).await;
+    }
     Ok(())
 }
 

@@ -49,7 +49,7 @@ struct Running<'a> {
 }
 
 /// Serves one user to the end of its session.
-pub(super) async fn serve(mut connection: Connection, settings: &Settings, jobs: &Jobs) {
+pub(super) async fn serve(connection: &mut Connection, settings: &Settings, jobs: &Jobs) {
     let mut running: Option<Running<'_>> = None;
     // A send fails when the user has gone; so has the session.
     loop {
@@ -63,14 +63,14 @@ pub(super) async fn serve(mut connection: Connection, settings: &Settings, jobs:
                         running = jobs.take(settings.jobs_max).map(|place| start(job, place));
                         let is_begun = running.is_some();
                         let kind = if is_begun { Kind::Accept } else { Kind::Reject };
-                        send(&connection, &CalcMessage::about(kind, job.id)).await
+                        send(connection, &CalcMessage::about(kind, job.id)).await
                     }
-                    Reaction::Answer(message) => send(&connection, &message).await,
+                    Reaction::Answer(message) => send(connection, &message).await,
                     Reaction::Nothing => Ok(()),
                 },
                 None => return,
             },
-            () = sleep(wait) => work(&connection, settings, &mut running).await,
+            () = sleep(wait) => work(connection, settings, &mut running).await,
         };
         if done.is_err() {
             return;
@@ -98,7 +98,7 @@ fn react(
             let reject = CalcMessage::about(Kind::Reject, 0);
             return job.map_or(Reaction::Answer(reject), Reaction::Begin);
         }
-        _ => None,
+        ConnectionEvent::BusinessCard(_) | _ => None,
     };
     let Some(CalcMessage { kind, job }) = message else {
         return Reaction::Nothing;

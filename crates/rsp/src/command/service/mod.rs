@@ -53,7 +53,7 @@ impl Service {
     }
 
     /// Serves one user to the end of its session.
-    pub(crate) async fn serve(self, mut connection: Connection, settings: &Settings, jobs: &Jobs) {
+    pub(crate) async fn serve(self, connection: &mut Connection, settings: &Settings, jobs: &Jobs) {
         loop {
             let answer = match self {
                 Self::Chargen => return chargen(connection).await,
@@ -74,7 +74,7 @@ impl Service {
     }
 }
 
-async fn chargen(connection: Connection) {
+async fn chargen(connection: &Connection) {
     let mut first = 0;
     // Sending waits while the user does not read, and fails when it is gone.
     while connection.send(chargen_line(first)).await.is_ok() {

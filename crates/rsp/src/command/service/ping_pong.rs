@@ -35,7 +35,7 @@ pub(crate) fn read_pong(octets: &[u8]) -> Option<(u64, u64)> {
 }
 
 /// Serves one user to the end of its session.
-pub(super) async fn serve(mut connection: Connection, settings: &Settings) {
+pub(super) async fn serve(connection: &mut Connection, settings: &Settings) {
     let mut next_reply = 1;
     // A send fails when the user has gone; so has the session.
     while let Some(received) = connection.recv().await {
@@ -55,11 +55,7 @@ pub(super) async fn serve(mut connection: Connection, settings: &Settings) {
         let is_due = next_reply.is_multiple_of(settings.cookie_every);
         next_reply += 1;
         // Whoever has the answer has the cookie: that is sent first, on the same stream.
-        if is_due
-            && give_cookie(&connection, settings, next_reply)
-                .await
-                .is_err()
-        {
+        if is_due && give_cookie(connection, settings, next_reply).await.is_err() {
             return;
         }
         if connection.send_with(0, ppid, answer).await.is_err() {
