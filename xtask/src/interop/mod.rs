@@ -62,6 +62,9 @@ fn play(options: &Options, folder: &Path) -> Result<(), Failure> {
         Some(rsp) => rsp.clone(),
         None => build_rsp()?,
     };
+    if options.casts.iter().any(|cast| cast.scenario == "tests") {
+        scenario::tests::build(folder)?;
+    }
     let mut job = vec!["--play".to_owned(), rsp.display().to_string()];
     for cast in &options.casts {
         job.push(format!("{} {}", cast.scenario, cast.roles()));

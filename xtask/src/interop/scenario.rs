@@ -7,6 +7,7 @@ mod handlespaces;
 mod paths;
 mod policies;
 mod takeover;
+pub(super) mod tests;
 
 use super::Failure;
 use super::capture::{self, Capture};
@@ -36,8 +37,9 @@ pub(super) struct Scenario {
 }
 
 /// Every scenario, as they are played: what needs much of the processor is last.
-pub(super) const SCENARIOS: [Scenario; 9] = [
+pub(super) const SCENARIOS: [Scenario; 10] = [
     demo::SCENARIO,
+    tests::SCENARIO,
     echo::SCENARIO,
     echo::ENCAPSULATED,
     paths::SCENARIO,
