@@ -33,7 +33,8 @@ impl SessionControl {
     }
 
     /// Tells all pool elements of this session by whom this pool user, which is a pool element
-    /// too, can be replaced. Whoever serves now is told once [`crate::Outlet::say_waiting`] is called.
+    /// too, can be replaced. Whoever serves now is told once [`crate::Outlet::say_waiting`] is
+    /// called.
     pub fn set_business_card(&self, card: BusinessCard) {
         let input = PoolUserSessionInput::SetBusinessCard(card);
         self.lock().handle_input(input);

@@ -115,12 +115,10 @@ impl fmt::Display for NetworkEvent {
             Self::Shed {
                 peer,
                 waiting_octets,
-            } => {
-                write!(
-                    f,
-                    "closed {peer}: it does not read ({waiting_octets} octets waited)"
-                )
-            }
+            } => write!(
+                f,
+                "closed {peer}: it does not read ({waiting_octets} octets waited)"
+            ),
             Self::NotTaken {
                 peer,
                 waiting_octets,

@@ -2,7 +2,8 @@
 //!
 //! dcsctp's own cookie is 48 octets without authentication: anybody could write one. The INIT
 //! ACK leaves with that cookie, the time it was made, the further addresses that the peer listed,
-//! and an HMAC-SHA256 over all that, the ports and the peer's address. The COOKIE ECHO is checked and the additions are taken off again.
+//! and an HMAC-SHA256 over all that, the ports and the peer's address. The COOKIE ECHO is checked
+//! and the additions are taken off again.
 //!
 //! Knows no association: the cookie is all the state there is before COOKIE ECHO.
 

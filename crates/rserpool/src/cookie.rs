@@ -88,7 +88,8 @@ impl FromStr for CookieKey {
 /// ```
 /// use rserpool::{CookieKey, CookieSeal, PoolElementId};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let key: CookieKey = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".parse()?;
+/// let key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+/// let key: CookieKey = key.parse()?;
 /// let one = CookieSeal::new(key.clone(), "counter", PoolElementId(1));
 /// let cookie = one.seal(b"42")?; // for Connection::send_cookie
 /// let other = CookieSeal::new(key, "counter", PoolElementId(2));

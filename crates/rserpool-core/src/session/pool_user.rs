@@ -159,8 +159,9 @@ impl PoolUserSession {
     }
 
     /// BC2 (RFC 5352 §3.9): by whom the pool element of now would like to be replaced, the best
-    /// first; if it has failed, until there is another one. An order and nothing else: where they are and whether they are in the pool is asked
-    /// of a registrar, so that no pool element can send a user anywhere.
+    /// first; if it has failed, until there is another one. An order and nothing else: where they
+    /// are and whether they are in the pool is asked of a registrar, so that no pool element can
+    /// send a user anywhere.
     pub fn preferred(&self) -> &[PoolElementId] {
         &self.preferred
     }

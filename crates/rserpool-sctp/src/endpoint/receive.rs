@@ -18,8 +18,8 @@ use super::Endpoint;
 const RESPONSES_WAITING_MAX: usize = 4_096;
 
 impl Endpoint {
-    /// A packet arrived from `from`, as [`crate::Transmit::to`] has it: UDP port 0 is for a packet that
-    /// came not encapsulated. `to` is the local address it was sent to, where that is known.
+    /// A packet arrived from `from`, as [`crate::Transmit::to`] has it: UDP port 0 is for a packet
+    /// that came not encapsulated. `to` is the local address it was sent to, where that is known.
     /// Never fails: what is not taken is counted.
     pub fn handle_datagram(
         &mut self,

@@ -14,8 +14,8 @@ use crate::transcript::Transcript;
 use crate::user::UserActivity;
 use crate::{Peering, Scenario, Statistics};
 use rserpool_core::{
-    ASAP_PORT, Compatibility, Machine, PoolElement, PoolUser, Registrar, RegistrarAddress, Timestamp, Transport,
-    pool_element, pool_user, registrar,
+    ASAP_PORT, Compatibility, Machine, PoolElement, PoolUser, Registrar, RegistrarAddress,
+    Timestamp, Transport, pool_element, pool_user, registrar,
 };
 use rserpool_wire::asap::AnnouncedTransport;
 use rserpool_wire::parameter::{

@@ -55,12 +55,15 @@ impl Namespace {
     /// Lets nothing through an interface any more, in silence.
     #[track_caller]
     pub(crate) fn cut(&self, interface: &str) {
-        let rules = format!(
-            "table inet cut {{
-                chain in {{ type filter hook prerouting priority -300; iifname {interface} drop; }}
-                chain out {{ type filter hook postrouting priority -300; oifname {interface} drop; }}
-            }}"
-        );
+        let chain = |name: &str, hook: &str, direction: &str| {
+            let hook = format!("type filter hook {hook} priority -300");
+            format!("chain {name} {{ {hook}; {direction} {interface} drop; }}")
+        };
+        let chains = [
+            chain("in", "prerouting", "iifname"),
+            chain("out", "postrouting", "oifname"),
+        ];
+        let rules = format!("table inet cut {{ {} }}", chains.join(" "));
         let output = self.inside(|| Command::new("nft").arg(rules).output().unwrap());
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "cutting {interface}: {error}");

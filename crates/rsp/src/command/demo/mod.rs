@@ -359,9 +359,8 @@ impl Demo {
                     ..
                 },
             ) => {
-                self.event(&format!(
-                    "{pool_handle}: element {pool_element} is registered"
-                ))?;
+                let text = format!("{pool_handle}: element {pool_element} is registered");
+                self.event(&text)?;
                 self.model.elements[index].id = Some(pool_element);
             }
             (Role::Watcher(pool), Report::Pool { pool_elements, .. }) => {
