@@ -40,7 +40,8 @@ fn play(run: &Run) -> Result<String, Failure> {
     let [side] = run.cast()?;
     let node = run.node("tests", side)?;
     let shared = run.stage.folder.join("..").join(PROGRAM);
-    let words = [shared.display().to_string(), "--test-threads=2".to_owned()];
+    let mut words = vec![shared.display().to_string()];
+    words.extend(["--test-threads=2", "--color=never"].map(str::to_owned));
     let mut tests = Program::start(&node, "tests", &words, &run.stage.folder)?;
     let passed = tests.wait(PATIENCE)?;
     let result = tests.wait_for("test result:", Duration::from_secs(5))?;
