@@ -113,9 +113,10 @@ impl KernelSctp {
         if self.sockets.len() >= SOCKETS_MAX {
             return Err(NotBegun::TooMany);
         }
+        // A pool element listens here, too: who takes it over knows only the port that it
+        // registered from.
         let config = Config {
             sctp_port: 0,
-            listen: false,
             ..self.config.clone()
         };
         let socket = match KernelSocket::open(&self.addresses, &config) {

@@ -136,7 +136,8 @@ impl Network {
         let config = rserpool_sctp::Config {
             // Another peer, to a kernel's SCTP, which does not look at UDP ports.
             sctp_port: random_sctp_port()?,
-            listen: false,
+            // A pool element listens here, too: who takes it over knows only the port that it
+            // registered from.
             ..self.sctp.config().clone()
         };
         self.sctp.add(config, random_seed()?, sockets);
