@@ -60,7 +60,8 @@ impl ListResponse {
             while let Some(parameter) = reader.parameter()? {
                 match parameter.kind {
                     ParameterType::SERVER_INFORMATION => {
-                        registrars.push(ServerInformation::read(&parameter, unrecognized)?);
+                        let listed = ServerInformation::read_listed(&parameter, unrecognized)?;
+                        registrars.extend(listed);
                     }
                     _ => unrecognized.parameter(&parameter)?,
                 }
@@ -132,6 +133,22 @@ mod tests {
             message(Err(Rejected)).to_string(),
             "ENRP_LIST_RESPONSE 0x98d3fe06 > 0x12345678 rejected"
         );
+    }
+
+    /// rsplib lists configured peers that it has not heard yet so.
+    #[test]
+    fn registrars_without_an_identifier_are_passed_over() {
+        let digits = "0600003c 98d3fe06 12345678
+            000b0018 00000000 00040010 26ad0000 00010008 0a010003
+            000b0018 aabbccdd 00040010 26ad0000 00010008 0a010001";
+        let decoded = enrp::Message::decode(&hex(digits)).unwrap();
+        let expected = message(Ok(vec![server_information(0xaabb_ccdd)]));
+        assert_eq!(decoded.message, expected.into());
+        assert_eq!(decoded.unrecognized, []);
+        // What is said of them is not looked at.
+        let digits = "06000018 98d3fe06 12345678 000b000c 00000000 ffffffff";
+        let decoded = enrp::Message::decode(&hex(digits)).unwrap();
+        assert_eq!(decoded.message, message(Ok(vec![])).into());
     }
 
     #[test]

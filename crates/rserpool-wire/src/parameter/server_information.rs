@@ -18,7 +18,7 @@
 use super::{EncapsulationPorts, ParameterType, SctpTransport};
 use crate::RegistrarId;
 use crate::error::Fault;
-use crate::reader::Parameter;
+use crate::reader::{Parameter, Reader};
 use crate::unrecognized::Unrecognized;
 use crate::writer::{Length, Sink, Writer};
 use core::fmt;
@@ -41,6 +41,27 @@ impl ServerInformation {
     ) -> Result<Self, Fault<'a>> {
         let mut value = parameter.value();
         let registrar = RegistrarId::read(&mut value)?;
+        Self::read_of(registrar, &mut value, unrecognized)
+    }
+
+    /// One of a list. rsplib lists those that it has only been told of under the identifier 0:
+    /// they are passed over, so that the others are known.
+    pub(crate) fn read_listed<'a>(
+        parameter: &Parameter<'a>,
+        unrecognized: &mut Unrecognized,
+    ) -> Result<Option<Self>, Fault<'a>> {
+        let mut value = parameter.value();
+        match RegistrarId::new(value.u32()?) {
+            Some(registrar) => Self::read_of(registrar, &mut value, unrecognized).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn read_of<'a>(
+        registrar: RegistrarId,
+        value: &mut Reader<'a>,
+        unrecognized: &mut Unrecognized,
+    ) -> Result<Self, Fault<'a>> {
         let mut transport = None;
         let mut encapsulation_ports = None;
         while let Some(inner) = value.parameter()? {
