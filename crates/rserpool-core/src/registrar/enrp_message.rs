@@ -140,7 +140,10 @@ impl Registrar {
             Message::HandleTableResponse(response) => {
                 self.on_handle_table_response(sender, response);
             }
-            Message::HandleUpdate(update) => self.on_handle_update(sender, update),
+            Message::HandleUpdate(update) => {
+                self.note_update_over(from, sender);
+                self.on_handle_update(sender, update);
+            }
             Message::ListRequest(request) => self.on_list_request(from, &request),
             Message::ListResponse(response) => self.on_list_response(from, &response),
             Message::InitTakeover(init) => self.on_init_takeover(&init),
@@ -185,8 +188,8 @@ impl Registrar {
         });
     }
 
-    /// rsplib answers with the identifiers as they came: sender and receiver are not exchanged. Only
-    /// a peer's is believed; from anybody else it would be an identifier used twice.
+    /// rsplib answers with the identifiers as they came: sender and receiver are not exchanged.
+    /// Only a peer's is believed; from anybody else it would be an identifier used twice.
     fn on_returned_error(&mut self, from: AssociationId, message: &Error) {
         let link = self.peers.links.get(&from);
         if link.is_some_and(|link| link.peer.is_some()) {

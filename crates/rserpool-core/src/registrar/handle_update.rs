@@ -152,8 +152,11 @@ impl Registrar {
     ) -> Result<(), UpdateRefusal> {
         let compatibility = self.config.compatibility;
         if compatibility.is_rsplib() {
-            let checked = compatibility.check(pool_handle, &pool_element.decode());
-            return checked.map_err(|_| UpdateRefusal::Incompatible);
+            let pool_element = pool_element.decode();
+            // rsplib reads no pool element in ENRP that does not say where it speaks ASAP.
+            let is_readable = pool_element.asap_transport.is_some()
+                && compatibility.check(pool_handle, &pool_element).is_ok();
+            return is_readable.then_some(()).ok_or(UpdateRefusal::Incompatible);
         }
         Ok(())
     }

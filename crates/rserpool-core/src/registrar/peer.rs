@@ -3,7 +3,7 @@
 //! Must not know what is done about it.
 
 use super::contact::{Contact, ContactId};
-use super::peer_connection::Link;
+use super::peer_connection::{Conflict, Link};
 use super::snapshot::{PeerSnapshot, PeerStatus};
 use super::table_session::TableSessions;
 use super::{Destination, Output, Registrar, Timer, TimerId};
@@ -24,6 +24,8 @@ pub(super) struct Peers {
     pub(super) last_contact: ContactId,
     /// Associations over which ENRP is spoken.
     pub(super) links: BTreeMap<AssociationId, Link>,
+    /// Identifiers that are used twice.
+    pub(super) conflicts: BTreeMap<RegistrarId, Conflict>,
     pub(super) heartbeat_timer: TimerId,
     /// Presences shown to all because somebody wants to take over this registrar.
     pub(super) objections: RateLimit,

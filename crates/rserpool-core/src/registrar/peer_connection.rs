@@ -9,7 +9,7 @@ use super::contact::{ContactId, address_of, is_same_endpoint, is_same_remote};
 use super::event::Event;
 use super::peer::{Peer, Peers, Status};
 use super::{CloseReason, Registrar, Remote, Timer, TimerId};
-use crate::{AssociationId, PeerAddress, RegistrarAddress};
+use crate::{AssociationId, PeerAddress, RegistrarAddress, Timestamp};
 use rserpool_wire::RegistrarId;
 use std::net::IpAddr;
 
@@ -22,7 +22,23 @@ pub(super) struct Link {
     pub(super) peer: Option<RegistrarId>,
     /// It is closed unless something is said, or because there is a better one.
     timer: TimerId,
+    /// Updates came over it while there was a better one: they may be older than what came there.
+    has_late_updates: bool,
 }
+
+/// Who was told to use an identifier that is not its own, and when it last did.
+#[derive(Clone, Debug)]
+pub(super) struct Conflict {
+    address: PeerAddress,
+    latest: Timestamp,
+}
+
+/// Conflicts that are remembered, so that each is told once; more are forgotten together.
+const CONFLICTS_MAX: usize = 64;
+
+/// After so many heartbeat cycles without it, a conflict is a new one. Longer than an address is
+/// left alone at which there is one.
+const CONFLICT_FORGOTTEN: u32 = 100;
 
 impl Registrar {
     pub(super) fn on_connected(
@@ -166,16 +182,36 @@ impl Registrar {
     ) {
         self.counters.identifier_conflicts += 1;
         self.on_contact_conflict(&address);
-        self.emit(Event::IdentifierConflict {
-            registrar,
-            association,
-            address,
-        });
+        if self.is_new_conflict(registrar, &address) {
+            self.emit(Event::IdentifierConflict {
+                registrar,
+                association,
+                address,
+            });
+        }
         // If it is this registrar's own, the other one shall notice, too.
         if registrar == self.config.id {
             self.send_presence(association, None, false);
         }
         self.close_association(association, CloseReason::IdentifierConflict);
+    }
+
+    /// Both try again and again: that is told once, until somebody else does, or the other one has
+    /// stopped for a while.
+    fn is_new_conflict(&mut self, registrar: RegistrarId, address: &PeerAddress) -> bool {
+        let cycle = self.config.timers.peer_heartbeat_cycle;
+        let forgotten = cycle.saturating_mul(CONFLICT_FORGOTTEN);
+        let conflicts = &mut self.peers.conflicts;
+        if conflicts.len() >= CONFLICTS_MAX && !conflicts.contains_key(&registrar) {
+            conflicts.clear();
+        }
+        let conflict = Conflict {
+            address: address.clone(),
+            latest: self.now,
+        };
+        conflicts.insert(registrar, conflict).is_none_or(|known| {
+            !is_same_remote(&known.address, address) || self.now.since(known.latest) > forgotten
+        })
     }
 
     /// Where one registrar answers, no other one is any more: identifiers change with each start
@@ -298,6 +334,10 @@ impl Registrar {
             return;
         };
         if peer.association != Some(association) {
+            // What came late is put right by what the peer has now.
+            if link.has_late_updates {
+                self.force_resynchronization(id);
+            }
             return;
         }
         peer.association = other;
@@ -320,6 +360,21 @@ impl Registrar {
             None => self.on_contact_failed(id),
             Some(peer) if !self.peers.by_id.contains_key(&peer) => self.retry_contact(id),
             Some(_) => {}
+        }
+    }
+
+    /// An update came over this association: if it is not the one that was chosen, it may have been
+    /// overtaken by another one.
+    pub(super) fn note_update_over(&mut self, from: AssociationId, peer: RegistrarId) {
+        let chosen = self
+            .peers
+            .by_id
+            .get(&peer)
+            .and_then(|peer| peer.association);
+        if chosen != Some(from)
+            && let Some(link) = self.peers.links.get_mut(&from)
+        {
+            link.has_late_updates = true;
         }
     }
 

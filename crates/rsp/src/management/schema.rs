@@ -201,6 +201,9 @@ fn counters(snapshot: &Snapshot) -> BTreeMap<String, u64> {
         ("takeovers_won", counters.takeovers_won),
         ("takeovers_aborted", counters.takeovers_aborted),
         ("identifier_conflicts", counters.identifier_conflicts),
+        ("reinstatements", counters.reinstatements),
+        ("enrp_errors_returned", counters.enrp_errors_returned),
+        ("checksums_of_rsplib", counters.checksums_of_rsplib),
         ("enrp_unexpected", counters.enrp_unexpected),
     ];
     let removals = counters
