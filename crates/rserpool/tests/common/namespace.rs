@@ -57,13 +57,13 @@ impl Namespace {
     pub(crate) fn cut(&self, interface: &str) {
         let chain = |name: &str, hook: &str, direction: &str| {
             let hook = format!("type filter hook {hook} priority -300");
-            format!("chain {name} {{ {hook}; {direction} {interface} drop; }}")
+            format!("chain {name} {{\n{hook};\n{direction} {interface} drop;\n}}\n")
         };
         let chains = [
             chain("in", "prerouting", "iifname"),
             chain("out", "postrouting", "oifname"),
         ];
-        let rules = format!("table inet cut {{ {} }}", chains.join(" "));
+        let rules = format!("table inet cut {{\n{}}}\n", chains.concat());
         let output = self.inside(|| Command::new("nft").arg(rules).output().unwrap());
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "cutting {interface}: {error}");
