@@ -15,7 +15,7 @@ pub(super) fn main(folder: &Path) -> ! {
     let result = prepare(folder).and_then(|()| {
         println!("{BEGIN}");
         let job = read_job(folder)?;
-        guest_job(&job, folder)
+        guest_job(&job)
     });
     if let Err(failure) = result {
         println!("error: {failure}");

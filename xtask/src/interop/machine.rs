@@ -29,10 +29,7 @@ impl Folder {
     pub(super) fn new(keep: bool) -> Result<Self, Failure> {
         let name = format!("rserpool-interop-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).map_err(|error| Failure::File {
-            path: path.clone(),
-            error,
-        })?;
+        create(&path)?;
         Ok(Self { path, keep })
     }
 
@@ -194,6 +191,13 @@ fn kill_group(group: u32) {
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .status();
+}
+
+pub(super) fn create(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| Failure::File {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -26,7 +26,10 @@ use std::time::Duration;
 /// How long all scenarios together may take.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
-/// How many casts play at a time: the guest has one processor.
+/// How many guests play at a time, if there are as many processors: each has one.
+const GUESTS_MAX: usize = 4;
+
+/// How many casts play at a time in a guest.
 const AT_A_TIME: usize = 4;
 
 /// Says that this is the guest's first process.
@@ -65,11 +68,12 @@ fn play(options: &Options, folder: &Path) -> Result<(), Failure> {
     if options.casts.iter().any(|cast| cast.scenario == "tests") {
         scenario::tests::build(folder)?;
     }
-    let mut job = vec!["--play".to_owned(), rsp.display().to_string()];
+    let mut job = vec!["--play".to_owned()];
+    job.extend([&rsp, folder].map(|path| path.display().to_string()));
     for cast in &options.casts {
         job.push(format!("{} {}", cast.scenario, cast.roles()));
     }
-    let booted = machine::run(folder, &job, None, LIMIT);
+    let played = play_in_guests(folder, &job, options.casts.len());
     let records: Vec<Record> = (options.casts.iter())
         .map(|cast| cast.judge(folder))
         .collect();
@@ -78,8 +82,7 @@ fn play(options: &Options, folder: &Path) -> Result<(), Failure> {
     } else {
         report::table(&records);
     }
-    booted?;
-    guest_error(folder)?;
+    played?;
     let failed = records
         .iter()
         .filter(|record| record.outcome == Outcome::Failed)
@@ -91,6 +94,35 @@ fn play(options: &Options, folder: &Path) -> Result<(), Failure> {
         "{failed} of {} runs failed",
         records.len()
     )))
+}
+
+/// Boots a guest per processor, which share the casts.
+fn play_in_guests(folder: &Path, job: &[String], casts: usize) -> Result<(), Failure> {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let guests = processors.min(GUESTS_MAX).min(casts.div_ceil(AT_A_TIME));
+    let run = |number: usize| {
+        let folder = folder.join(format!("guest-{number}"));
+        machine::create(&folder)?;
+        machine::run(&folder, job, None, LIMIT)?;
+        guest_error(&folder)
+    };
+    thread::scope(|scope| {
+        let run = &run;
+        let guests: Vec<_> = (1..=guests)
+            .map(|number| scope.spawn(move || run(number)))
+            .collect();
+        join(guests)
+    })
+}
+
+/// The first failure of several threads.
+fn join(threads: Vec<thread::ScopedJoinHandle<'_, Result<(), Failure>>>) -> Result<(), Failure> {
+    let ended = threads.into_iter().map(|thread| {
+        let panicked = |_| Err(Failure::Check("a scenario panicked".to_owned()));
+        thread.join().unwrap_or_else(panicked)
+    });
+    // All are waited for.
+    ended.fold(Ok(()), Result::and)
 }
 
 fn build_rsp() -> Result<PathBuf, Failure> {
@@ -110,25 +142,25 @@ fn guest_error(folder: &Path) -> Result<(), Failure> {
 }
 
 /// What the guest does, by the words of its job.
-fn guest_job(job: &[String], folder: &Path) -> Result<(), Failure> {
+fn guest_job(job: &[String]) -> Result<(), Failure> {
     match job {
         [kind, command] if kind == "--run" => {
             let mut shell = guest::tool("sh");
             process::run(shell.args(["-c", command]))
         }
-        [kind, rsp, casts @ ..] if kind == "--play" => {
+        [kind, rsp, folder, casts @ ..] if kind == "--play" => {
             let casts = casts.iter().map(|line| Cast::parse(line));
             play_in_guest(
                 &casts.collect::<Result<Vec<_>, _>>()?,
                 Path::new(rsp),
-                folder,
+                Path::new(folder),
             )
         }
         _ => Err(Failure::Usage("the guest's job is unknown".to_owned())),
     }
 }
 
-/// Plays all casts, some at a time: most of their time they wait.
+/// Plays all casts that no other guest plays, some at a time: most of their time they wait.
 fn play_in_guest(casts: &[Cast], rsp: &Path, folder: &Path) -> Result<(), Failure> {
     let next = AtomicUsize::new(0);
     let play_some = |place: usize| {
@@ -142,10 +174,6 @@ fn play_in_guest(casts: &[Cast], rsp: &Path, folder: &Path) -> Result<(), Failur
         let players: Vec<_> = (0..AT_A_TIME)
             .map(|place| scope.spawn(move || play_some(place)))
             .collect();
-        players.into_iter().try_for_each(|player| {
-            player
-                .join()
-                .unwrap_or_else(|_| Err(Failure::Check("a scenario panicked".to_owned())))
-        })
+        join(players)
     })
 }

@@ -70,12 +70,6 @@ impl Program {
         self.output.lock().clone()
     }
 
-    /// How many of its lines contain `text`.
-    pub(super) fn count(&self, text: &str) -> usize {
-        let lines = self.output.lock();
-        lines.iter().filter(|(_, line)| line.contains(text)).count()
-    }
-
     /// Waits until a line contains `text`, and returns it.
     ///
     /// # Errors

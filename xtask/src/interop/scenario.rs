@@ -15,6 +15,7 @@ use super::network::{Network, Node, bridge};
 use super::side::{Side, Stage};
 use std::cell::RefCell;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -155,14 +156,21 @@ impl Cast {
         folder.join(format!("{}-{}", self.scenario, self.roles()))
     }
 
-    /// Plays it, in the guest, and leaves a record in its folder.
+    /// Plays it, in the guest, and leaves a record in its folder; unless another guest does.
     pub(super) fn play(&self, place: usize, rsp: &Path, folder: &Path) -> Result<(), Failure> {
         let scenario = Scenario::by_id(self.scenario).expect("a cast is one of a scenario");
         let folder = self.folder(folder);
-        fs::create_dir_all(&folder).map_err(|error| Failure::File {
-            path: folder.clone(),
-            error,
-        })?;
+        match fs::create_dir(&folder) {
+            Ok(()) => {}
+            // Whoever makes the folder plays.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+            Err(error) => {
+                return Err(Failure::File {
+                    path: folder,
+                    error,
+                });
+            }
+        }
         let start = Instant::now();
         let result = self.play_on_new_nodes(scenario, place, rsp, &folder);
         let is_theirs = |&side: &Side| side == Side::Rsplib;

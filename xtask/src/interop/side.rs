@@ -74,7 +74,7 @@ impl Stage {
     }
 
     /// Makes a node's kernel one whose SCTP reaches all others.
-    fn prepare_kernel(&self, side: Side, node: &Node) -> Result<(), Failure> {
+    pub(super) fn prepare_kernel(&self, side: Side, node: &Node) -> Result<(), Failure> {
         if self.encapsulated && side != Side::Udp {
             node.set("net.sctp.udp_port", "9899")?;
             node.set("net.sctp.encap_port", "9899")?;

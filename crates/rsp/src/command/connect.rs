@@ -300,6 +300,7 @@ impl<'a> Conversation<'a> {
                     .unwrap_or_default();
                 output::json(&Report::Answer {
                     pool_element: self.session.element().id.to_string(),
+                    answer: printable(data),
                     after_ms: milliseconds(after),
                 })
             }

@@ -55,6 +55,8 @@ pub(crate) enum Report {
     /// An answer came.
     Answer {
         pool_element: String,
+        /// Without control characters.
+        answer: String,
         /// How long after the request was first sent.
         after_ms: f64,
     },
