@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// No parameters: neither of RFC 5354 (1 to 16), nor beyond it (docs/deviations.md: 0x803f says how
+/// many pool elements are wanted, 0x9899 at which UDP port SCTP is reached).
+const UNKNOWN_PARAMETERS: &str = "{0, 0x11..0x803e, 0x8040..0x9898, 0x989a..0xffff}";
+
 /// A running capture of all that passes a bridge.
 pub(super) struct Capture {
     child: Child,
@@ -59,6 +63,8 @@ pub(super) fn verdict(file: &Path, senders: &[String]) -> Result<(), Failure> {
         ("an error", "_ws.expert.severity == \"Error\"".to_owned()),
         ("an unknown message", unknown("asap.message_type", 1..=14)),
         ("an unknown message", unknown("enrp.message_type", 1..=10)),
+        ("an unknown parameter", unknown_parameter("asap")),
+        ("an unknown parameter", unknown_parameter("enrp")),
     ] {
         let filter = format!("({filter}) && {sent}");
         let found = crate::process::output(tshark(file).args(["-Y", &filter]))?;
@@ -75,6 +81,10 @@ pub(super) fn verdict(file: &Path, senders: &[String]) -> Result<(), Failure> {
 
 fn unknown(field: &str, known: std::ops::RangeInclusive<u8>) -> String {
     format!("{field} < {} || {field} > {}", known.start(), known.end())
+}
+
+fn unknown_parameter(protocol: &str) -> String {
+    format!("{protocol}.parameter_type in {UNKNOWN_PARAMETERS}")
 }
 
 fn tshark(file: &Path) -> Command {

@@ -1,4 +1,4 @@
-//! `cargo xtask failover`, `partition`, `join`, `idle`: scopes of real processes, measured.
+//! `cargo xtask failover`, `partition`, `join`, `idle`, `sessions`: scopes of real processes, measured.
 
 use super::Task;
 use crate::process::{self, Failure};
@@ -29,6 +29,13 @@ pub(crate) const IDLE: Task = Task {
     summary: "Real processes: what pool elements and their registrar cost at rest",
     help: include_str!("../../../crates/rserpool/examples/measure/idle.txt"),
     run: |arguments| measure(Build::Release, "idle", arguments),
+};
+
+pub(crate) const SESSIONS: Task = Task {
+    name: "sessions",
+    summary: "Real processes: pool elements are killed while they serve sessions; is any lost?",
+    help: include_str!("../../../crates/rserpool/examples/measure/sessions.txt"),
+    run: |arguments| measure(Build::Release, "sessions", arguments),
 };
 
 /// How the programs are built.

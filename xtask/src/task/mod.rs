@@ -19,7 +19,7 @@ pub(crate) struct Task {
 }
 
 /// Every task, in the order of `--help`.
-pub(crate) const TASKS: [Task; 10] = [
+pub(crate) const TASKS: [Task; 11] = [
     test::TASK,
     sim::TASK,
     fuzz::TASK,
@@ -28,6 +28,7 @@ pub(crate) const TASKS: [Task; 10] = [
     measure::PARTITION,
     measure::JOIN,
     measure::IDLE,
+    measure::SESSIONS,
     captures::TASK,
     interop::TASK,
 ];

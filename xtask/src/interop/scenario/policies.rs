@@ -33,10 +33,19 @@ struct Policy {
     bound: f64,
 }
 
+/// A registration that is renewed in the meantime forgets what its element was given (RFC 5356
+/// §5.2.2): then it would not be its turn alone.
+const LIFE: [&str; 4] = [
+    "--t4-reregistration-ms",
+    "3600000",
+    "--registration-life-ms",
+    "7200000",
+];
+
 const THIRD: [f64; 3] = [1.0 / 3.0; 3];
 const WEIGHTS: [f64; 3] = [3.0 / 6.0, 1.0 / 6.0, 2.0 / 6.0];
 
-const POLICIES: [Policy; 7] = [
+const POLICIES: [Policy; 9] = [
     Policy {
         pool: "rr",
         ours: ["rr"; 3],
@@ -90,6 +99,24 @@ const POLICIES: [Policy; 7] = [
         shares: THIRD,
         bound: BOUND_LOTTERY,
     },
+    Policy {
+        pool: "lud",
+        ours: ["lud:0:0.1"; 3],
+        theirs: ["LeastUsedDegradation:0.1"; 3],
+        shares: THIRD,
+        bound: BOUND_TURNS,
+    },
+    Policy {
+        pool: "plu",
+        ours: ["plu:0:0.3", "plu:0:0.1", "plu:0:0.2"],
+        theirs: [
+            "PriorityLeastUsed:0.3",
+            "PriorityLeastUsed:0.1",
+            "PriorityLeastUsed:0.2",
+        ],
+        shares: [0.0, 1.0, 0.0],
+        bound: BOUND_TURNS,
+    },
 ];
 
 fn play(run: &Run) -> Result<String, Failure> {
@@ -110,9 +137,12 @@ fn play(run: &Run) -> Result<String, Failure> {
             };
             let mut part = Part::echo(policy.pool, id);
             part.policy = words[place];
-            if side == Side::Udp {
-                part.more = &["--udp-port", "0"];
-            }
+            let ours = [&LIFE[..], &["--udp-port", "0"]].concat();
+            part.more = match side {
+                Side::Ours => &LIFE,
+                Side::Udp => &ours,
+                Side::Rsplib => &["-rereginterval=3600000"],
+            };
             elements.push(Element::start(
                 side,
                 &node,
