@@ -1,11 +1,14 @@
 //! What a scope of real processes does when registrars die, hang, are cut off or join:
 //! `cargo xtask failover`, `partition` and `join` build and run this; `idle`: what it costs while
-//! none of that happens.
+//! none of that happens; `sessions`: what their pool elements' deaths are to sessions.
 //!
 //! The registrars are `rsp registrar` processes; pool elements and pool users are processes of
 //! this program, one for many. All are told what to do by a line and answer by a line.
 
 mod child;
+mod count;
+mod counter;
+mod counting;
 mod crowd;
 mod elements;
 mod failover;
@@ -16,6 +19,7 @@ mod options;
 mod partition;
 mod registrar;
 mod scope;
+mod sessions;
 mod table;
 mod usage;
 mod users;
@@ -30,7 +34,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((name, rest)) => run(name, rest),
-        None => Err("name what to measure: failover, partition, join or idle".into()),
+        None => Err("name what to measure: failover, partition, join, idle or sessions".into()),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -48,9 +52,12 @@ fn run(name: &str, arguments: &[String]) -> Result<bool, Failure> {
         "partition" => partition::run(arguments),
         "join" => join::run(arguments),
         "idle" => idle::run(arguments),
+        "sessions" => sessions::run(arguments),
         "elements" => elements::run(arguments),
         "users" => users::run(arguments),
         "crowd" => crowd::run(arguments),
+        "counter" => counter::run(arguments),
+        "counting" => counting::run(arguments),
         _ => Err(format!("nothing to measure by the name of {name}").into()),
     }
 }
