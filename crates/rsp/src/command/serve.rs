@@ -1,7 +1,7 @@
 //! `rsp serve`.
 
 use super::demo::report::Report;
-use super::service::{Jobs, Service, ServiceOptions};
+use super::service::{Jobs, Load, Service, ServiceOptions};
 use super::user;
 use crate::events;
 use crate::exit::{Exit, Failure, Outcome};
@@ -84,6 +84,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     say_registered(arguments.format.format(), &element)?;
     let settings = Arc::new(arguments.options.settings(&handle, element.id())?);
     let jobs = Arc::new(Jobs::default());
+    let mut load = Load::new(
+        Arc::clone(&jobs),
+        settings.jobs_max,
+        arguments.policy.clone(),
+    );
     let mut sessions = tokio::task::JoinSet::new();
     let (ending, ending_seen) = tokio::sync::watch::channel(());
     let stop = signals.stop();
@@ -109,6 +114,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
             },
             // Sessions that have ended make room.
             Some(_) = sessions.join_next() => {}
+            policy = load.changed() => element.set_policy(policy).await,
             () = &mut stop => break,
             () = &mut end => break,
         }

@@ -6,35 +6,42 @@
 use super::calc_message::{CALC_PPID, CalcMessage, Job, Kind};
 use super::settings::Settings;
 use rserpool::{Connection, ConnectionEvent, SendFailed};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How often a job's share of the capacity is looked at anew.
 const TICK: Duration = Duration::from_millis(20);
 
 /// How many jobs an element works on.
 #[derive(Default, Debug)]
-pub(crate) struct Jobs(AtomicU64);
+pub(crate) struct Jobs(watch::Sender<u64>);
 
 /// A job of an element, until it is dropped.
-struct Place<'a>(&'a Jobs);
+pub(super) struct Place<'a>(&'a Jobs);
 
 impl Jobs {
-    fn take(&self, jobs_max: u64) -> Option<Place<'_>> {
-        let one_more = |jobs| (jobs < jobs_max).then_some(jobs + 1);
-        let order = Ordering::Relaxed;
-        let taken = self.0.fetch_update(order, order, one_more);
-        taken.is_ok().then_some(Place(self))
+    pub(super) fn take(&self, jobs_max: u64) -> Option<Place<'_>> {
+        let taken = self.0.send_if_modified(|jobs| {
+            let is_room = *jobs < jobs_max;
+            *jobs += u64::from(is_room);
+            is_room
+        });
+        taken.then_some(Place(self))
+    }
+
+    /// How many there are, from now on.
+    pub(super) fn counts(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        *self.0.borrow()
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.send_modify(|jobs| *jobs -= 1);
     }
 }
 

@@ -3,11 +3,13 @@
 
 mod calc;
 mod calc_message;
+mod load;
 mod ping_pong;
 mod settings;
 
 pub(crate) use calc::Jobs;
 pub(crate) use calc_message::{CALC_PPID, CalcMessage, Job, Kind};
+pub(crate) use load::Load;
 pub(crate) use ping_pong::{PING_PONG_PPID, ping, read_pong};
 pub(crate) use settings::{ServiceOptions, Settings};
 

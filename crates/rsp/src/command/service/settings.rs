@@ -20,7 +20,8 @@ pub(crate) struct ServiceOptions {
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     capacity: u64,
-    /// calc: refuse more jobs at one time than this
+    /// calc: refuse more jobs at one time than this; with a policy that goes by load, so many are
+    /// 100 %
     #[arg(long, value_name = "N", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     jobs_max: u64,
@@ -36,7 +37,7 @@ pub(crate) struct Settings {
     pub(super) cookie_every: u64,
     pub(super) cookie_every_ms: u64,
     pub(super) capacity: u64,
-    pub(super) jobs_max: u64,
+    pub(crate) jobs_max: u64,
     seal: Option<CookieSeal>,
 }
 
