@@ -303,6 +303,21 @@ impl DataConnections {
         }
     }
 
+    /// Closes all in good order, each after what its application has asked for before.
+    pub(crate) fn close_all_in_turn(&mut self) {
+        for &association in self.connections.keys() {
+            // The other end of this channel is the frame's, which runs.
+            let _ = self.commands.send(DataCommand::Close { association });
+        }
+    }
+
+    /// Ends all at once.
+    pub(crate) fn abort_all(&mut self, network: &mut Network, reason: &str) {
+        for &association in self.connections.keys() {
+            network.abort(association, reason);
+        }
+    }
+
     /// Gives senders back the room of what has been acknowledged, and sends what waited for the
     /// echo of a cookie to be.
     pub(crate) fn release_credit(&mut self, network: &mut Network) {

@@ -211,6 +211,14 @@ impl SctpOverUdp {
         Some(self.number(index, own))
     }
 
+    /// Takes no more associations that others begin. Those of registrars among themselves are
+    /// not meant.
+    pub(crate) fn stop_listening(&mut self) {
+        for port in &mut self.ports {
+            port.endpoint.stop_listening();
+        }
+    }
+
     /// Whether the endpoint of an association takes such as others begin.
     pub(crate) fn listens(&self, association: AssociationId) -> bool {
         self.find(association)

@@ -77,7 +77,7 @@ pub use rserpool_core::registrar::{
 pub use rserpool_core::{Compatibility, InvalidRegistrarAddress, RegistrarAddress, Transport};
 pub use rserpool_handlespace::{MemberSelection, Policies};
 pub use rserpool_net::{
-    Connection, ConnectionEvent, EventReceiver, Multicast, NetworkEvent, NetworkStatistics,
+    Connection, ConnectionEvent, Drained, EventReceiver, Multicast, NetworkEvent, NetworkStatistics,
     NodeEvent, PoolElementEndpoints, Received, RegistrarEndpoints as Endpoints, Scope, SctpMode,
 };
 pub use rserpool_wire::asap::{BusinessCard, Resolution};

@@ -5,7 +5,7 @@ use crate::{RegisterFailed, Timers};
 use rserpool_core::pool_element::Event;
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
-    Connection, EventReceiver, Multicast, NetworkStatistics, PoolElementConfig,
+    Connection, Drained, EventReceiver, Multicast, NetworkStatistics, PoolElementConfig,
     PoolElementEndpoints, PoolElementNode, Port, SctpMode,
 };
 use rserpool_wire::parameter::Policy;
@@ -96,8 +96,20 @@ impl PoolElement {
         self.node.events()
     }
 
+    /// Leaves the pool without an interruption in service (RFC 3237 §2.7): deregisters, refuses new
+    /// users, who find another pool element at once, and lets the connections that the application
+    /// has go on until they are closed or dropped. After `deadline` those that are left are closed
+    /// in good order: what was sent to their users still arrives, and these go on at other pool
+    /// elements, which have their latest cookie before all else.
+    ///
+    /// The application goes on serving its connections meanwhile; [`Connection::recv`] gives `None`
+    /// when one was closed. Returns when all are gone.
+    pub async fn drain(self, deadline: Duration) -> Drained {
+        self.node.drain(deadline).await
+    }
+
     /// Leaves the pool and waits for that. Connections that the application has go on until they
-    /// are closed or dropped: to drain is to deregister and let them finish.
+    /// are closed or dropped; [`PoolElement::drain`] is this with a deadline, and waits for them.
     pub async fn deregister(self) {
         self.node.deregister().await;
     }
@@ -169,6 +181,7 @@ impl PoolElementBuilder {
             registration_life: self.registration_life.unwrap_or(default_life),
             registrars: self.registrars,
             addresses: self.addresses,
+            serve_at: None,
             sctp_port: self.sctp_port,
             udp_port: self.udp_port,
             multicast: self.multicast,

@@ -56,6 +56,10 @@ impl KernelSctp {
     pub(crate) fn renumber(&mut self, _: AssociationId) -> Option<AssociationId> {
         match *self {}
     }
+    pub(crate) fn stop_listening(&mut self) {
+        match *self {}
+    }
+
     pub(crate) fn listens(&self, _: AssociationId) -> bool {
         match *self {}
     }

@@ -61,6 +61,13 @@ impl KernelSocket {
         }
     }
 
+    /// Takes no more associations. If the system would not, who begins one is refused above.
+    pub(super) fn stop_listening(&mut self) {
+        if SockRef::from(&self.endpoint).listen(0).is_ok() {
+            self.is_listening = false;
+        }
+    }
+
     /// Of a peer's addresses, those that this socket can reach, with its port.
     pub(super) fn reachable(&self, addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
         let addresses = addresses.iter().filter(|at| self.has_ipv6 || at.is_ipv4());

@@ -292,6 +292,17 @@ impl KernelSctp {
         Some(self.insert(association))
     }
 
+    /// Takes no more associations that others begin. Those of registrars among themselves are
+    /// not meant.
+    pub(crate) fn stop_listening(&mut self) {
+        self.config.listen = false;
+        for (index, socket) in self.sockets.iter_mut().enumerate() {
+            if Some(index) != self.enrp {
+                socket.stop_listening();
+            }
+        }
+    }
+
     /// Whether the socket of an association takes such as others begin.
     pub(crate) fn listens(&self, number: AssociationId) -> bool {
         let association = self.associations.get(&number);

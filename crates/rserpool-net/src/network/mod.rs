@@ -384,6 +384,15 @@ impl Network {
         }
     }
 
+    /// Takes no more associations that others begin: they are refused, and need not wait to ask
+    /// another. Those that there are go on.
+    pub(crate) fn stop_listening(&mut self) {
+        self.sctp.stop_listening();
+        if let Some(kernel) = &mut self.kernel {
+            kernel.stop_listening();
+        }
+    }
+
     /// Multicasts to each interface what `octets` makes for it, given its addresses.
     pub(crate) fn announce(&mut self, on: Channel, mut octets: impl FnMut(&Interface) -> Vec<u8>) {
         for (channel, sender) in &mut self.announces {

@@ -30,6 +30,9 @@ pub struct PoolElementConfig {
     pub sctp_port: Option<u16>,
     /// UDP port that carries SCTP.
     pub udp_port: Port,
+    /// Where its pool users go, if not to the socket of this registration: to another one of the
+    /// same process.
+    pub serve_at: Option<PoolElementEndpoints>,
     /// Where announces are heard.
     pub multicast: Multicast,
     /// The protocol's timers.

@@ -1,9 +1,11 @@
 //! A pool element on its network: its registration, and the associations of its pool users.
 
 mod config;
+mod drain;
 mod register_failed;
 
 pub use config::{PoolElementConfig, PoolElementEndpoints};
+pub use drain::Drained;
 pub use register_failed::RegisterFailed;
 
 use crate::connection::{Connection, inlet};
@@ -25,6 +27,7 @@ use rserpool_core::session::PoolElementSession;
 use rserpool_core::{
     AssociationId, Machine, PeerAddress, PoolElement, RegistrarAddress, Timestamp,
 };
+use rserpool_sctp::DownReason;
 use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::Message;
 use rserpool_wire::parameter::{Policy, TransportUse};
@@ -39,6 +42,10 @@ const ACCEPT_QUEUE_MAX: usize = 1024;
 
 /// Associations with pool users at one time; each costs some thousand octets when idle.
 const ASSOCIATIONS_MAX: usize = 16_384;
+
+/// Peers of one that takes no pool users, which have not yet shown that they are registrars. Those
+/// do at once; strangers fill this and no more, the oldest makes room.
+const STRANGERS_MAX: usize = 16;
 
 /// How the registration is.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -147,6 +154,13 @@ pub(crate) enum ElementCommand {
     Statistics(oneshot::Sender<NetworkStatistics>),
     /// Answered with the number of connections that are left.
     Deregister(oneshot::Sender<usize>),
+    /// No more pool users. Answered with the number of connections.
+    Refuse(oneshot::Sender<usize>),
+    /// The connections that are left are closed in good order, and the registrar is not waited
+    /// for any more. Answered with their number.
+    MoveUsers(oneshot::Sender<usize>),
+    /// Those that are still left are aborted.
+    AbortUsers,
 }
 
 type FirstAnswer = Rc<RefCell<Option<oneshot::Sender<Result<(), RegisterFailed>>>>>;
@@ -166,6 +180,9 @@ struct ElementRole {
     left: Option<oneshot::Sender<usize>>,
     has_left: bool,
     connections: usize,
+    is_refusing: bool,
+    /// Whether pool users come here; if not, they go to another socket of this process.
+    takes_users: bool,
 }
 
 type Built = (ElementRole, Shared, DataReceiver, Handed);
@@ -188,19 +205,19 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         announce: None,
         enrp_multicast: None,
     })?;
-    let sctp_port = network.sctp_port();
-    let endpoints = PoolElementEndpoints {
+    let own = || PoolElementEndpoints {
         addresses: network.udp_addresses(),
-        sctp_port,
+        sctp_port: network.sctp_port(),
         udp_port: network.udp_port(),
     };
+    let endpoints = config.serve_at.clone().unwrap_or_else(own);
     let seed = config.seed.map_or_else(random_u64, Ok)?;
     let machine_config = Config {
         pool_handle: config.pool_handle,
         id: config.id,
         user_transport: UserTransportTemplate {
             protocol: UserProtocol::Sctp,
-            port: sctp_port,
+            port: endpoints.sctp_port,
             transport_use: TransportUse::DATA_PLUS_CONTROL,
         },
         addresses: (!config.addresses.is_empty()).then_some(config.addresses),
@@ -232,6 +249,8 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         left: None,
         has_left: false,
         connections: 0,
+        is_refusing: false,
+        takes_users: config.serve_at.is_none(),
     };
     role.give_up_after(config.register_timeout);
     let handed = (endpoints, registration_seen, accepted, first_answer);
@@ -332,7 +351,10 @@ impl ElementRole {
         self.connections = node.data.len();
         self.peers.insert(association, peer);
         let connection = Connection::new(outlet, inlet, remote);
-        if self.accept.try_send(connection).is_err() {
+        if self.is_refusing {
+            // It began before; nothing has been said yet.
+            node.network.abort(association, "it leaves its pool");
+        } else if self.accept.try_send(connection).is_err() {
             let limit = ACCEPT_QUEUE_MAX;
             node.network.tell(NetworkEvent::TooManyConnections {
                 peer: remote,
@@ -341,6 +363,18 @@ impl ElementRole {
             node.network
                 .abort(association, "the application does not accept");
         }
+    }
+}
+
+impl ElementRole {
+    /// Nobody comes here but registrars, to take this pool element over.
+    fn await_registrar(&mut self, node: &mut Shared, up: Up) {
+        if self.peers.len() >= STRANGERS_MAX
+            && let Some((oldest, _)) = self.peers.pop_first()
+        {
+            node.network.abort(oldest, "it said nothing");
+        }
+        self.peers.insert(up.association, up.peer);
     }
 }
 
@@ -361,8 +395,10 @@ impl Role for ElementRole {
 
     fn on_up(&mut self, node: &mut Shared, up: Up) -> Option<Input> {
         let Some(registrar) = self.registrars.on_up(up.association) else {
-            if up.accepted {
+            if up.accepted && self.takes_users {
                 self.accept(node, up);
+            } else if up.accepted {
+                self.await_registrar(node, up);
             } else {
                 node.network.abort(up.association, "no longer wanted");
             }
@@ -395,6 +431,9 @@ impl Role for ElementRole {
                 udp_port: peer.udp_port,
             };
             self.registrars.add(association, registrar.clone());
+            // The application's connection, which it took for a pool user's, is none.
+            node.data.on_down(association, DownReason::Closed);
+            self.connections = node.data.len();
             let local = node.network.local_addresses_of(association, remote);
             let up = Input::AssociationUp {
                 association,
@@ -445,6 +484,22 @@ impl Role for ElementRole {
             ElementCommand::Deregister(left) => {
                 self.left = Some(left);
                 self.end()
+            }
+            ElementCommand::Refuse(reply) => {
+                self.is_refusing = true;
+                node.network.stop_listening();
+                let _ = reply.send(self.connections);
+                None
+            }
+            ElementCommand::MoveUsers(reply) => {
+                self.has_left = true;
+                node.data.close_all_in_turn();
+                let _ = reply.send(self.connections);
+                None
+            }
+            ElementCommand::AbortUsers => {
+                node.data.abort_all(&mut node.network, "it does not end");
+                None
             }
         }
     }

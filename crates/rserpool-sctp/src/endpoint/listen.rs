@@ -188,7 +188,8 @@ impl Endpoint {
         } else if let Some(id) = at_peer {
             self.on_cookie_again(id, from, &stripped);
         } else if !self.config.listen {
-            self.outputs.statistics.bad_cookie += 1;
+            // It listened when it gave the cookie.
+            self.refuse(source, reply);
         } else if self.associations.len() >= self.config.associations_max {
             self.outputs.statistics.out_of_resource += 1;
             self.respond(source, abort(reply, error_cause::OUT_OF_RESOURCE, &[]));

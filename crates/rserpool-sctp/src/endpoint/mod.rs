@@ -104,6 +104,12 @@ impl Endpoint {
         self.config.local_addresses.truncate(LOCAL_ADDRESSES_MAX);
     }
 
+    /// No more associations are accepted; those that there are go on. Whoever asks for one is
+    /// refused, also with a cookie that was given before: it need not wait to ask another.
+    pub fn stop_listening(&mut self) {
+        self.config.listen = false;
+    }
+
     /// To be called at the time of [`Endpoint::poll_timeout`] or later.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.set_time(now);
