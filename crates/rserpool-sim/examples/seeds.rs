@@ -38,6 +38,8 @@ struct Options {
     /// Violations that are printed; the rest is only counted.
     show: usize,
     scenario: Option<Scenario>,
+    /// Of each pool user, whatever the scenario.
+    sessions: usize,
 }
 
 impl Options {
@@ -49,6 +51,7 @@ impl Options {
             transcript: false,
             show: 20,
             scenario: None,
+            sessions: 0,
         };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -82,6 +85,7 @@ impl Options {
                     let duration = Duration::try_from_secs_f64(seconds);
                     options.given().duration = duration.map_err(|error| error.to_string())?;
                 }
+                "--sessions" => options.sessions = parsed(argument, value()?)?,
                 "--no-multicast" => options.given().multicast = false,
                 "--announced-only" => options.given().announced_only = true,
                 unknown => return Err(format!("no option `{unknown}`")),
@@ -128,6 +132,7 @@ impl Options {
         let scenario = self.scenario.clone();
         let mut scenario = scenario.unwrap_or_else(|| Scenario::random(seed));
         scenario.transcript = self.transcript;
+        scenario.sessions = self.sessions;
         let outcome = run(seed, &scenario);
         if self.transcript {
             print(&format_args!("{scenario:?}\n{}", outcome.transcript));

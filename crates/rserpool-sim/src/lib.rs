@@ -6,6 +6,8 @@
 //! every step; then without, until all is well again. Same seed and scenario: same octets. A
 //! [`World`] is for whoever wants to step through it.
 //!
+//! Pool users can hold sessions, whose state goes from one pool element to the next in cookies.
+//!
 //! Every message, ASAP or ENRP, is encoded when it is sent and decoded when it arrives.
 //!
 //! This crate has no clock, no socket and no thread.
@@ -20,8 +22,10 @@ mod outcome;
 mod random;
 mod scenario;
 mod schedule;
+mod session;
 mod stranger;
 mod transcript;
+mod trial;
 mod user;
 mod world;
 
@@ -30,5 +34,7 @@ pub use fault::{Fault, FaultKind, FaultKinds, UnknownFault};
 pub use node::NodeId;
 pub use outcome::{Outcome, Statistics, run, run_and_tell};
 pub use scenario::{Peering, Preset, Scenario, UnknownPeering, UnknownPreset};
+pub use session::SessionStatistics;
 pub use transcript::Transcript;
+pub use trial::{kill_serving, trial_scenario};
 pub use world::World;

@@ -1,6 +1,6 @@
 //! What a run comes to.
 
-use crate::{Scenario, Transcript, Violation, World};
+use crate::{Scenario, SessionStatistics, Transcript, Violation, World};
 use rserpool_core::Timestamp;
 use rserpool_core::registrar::RemovalReason;
 use std::collections::BTreeMap;
@@ -57,6 +57,8 @@ pub struct Statistics {
     pub removals: BTreeMap<RemovalReason, u64>,
     /// When pool elements were added to a handlespace, strangers' not counted.
     pub registered_at: Vec<Timestamp>,
+    /// How sessions fared.
+    pub sessions: SessionStatistics,
     /// How long after the last fault all was well again.
     pub well_after: Duration,
 }
@@ -86,7 +88,11 @@ impl fmt::Display for Statistics {
              {connects} connects, {associations_lost} ends lost, {registrations} registrations, \
              {removals} removals, {requests} requests ({answers} answered, {failures} failed), \
              {updates} updates, {reports} reports, well again after {well_after:?}"
-        )
+        )?;
+        if self.sessions.begun > 0 {
+            write!(f, "\n{}", self.sessions)?;
+        }
+        Ok(())
     }
 }
 
@@ -114,6 +120,11 @@ pub fn run_and_tell(
 
 fn play(mut world: World) -> Outcome {
     world.run_until(Timestamp(world.scenario.duration));
+    conclude(world)
+}
+
+/// Faults stop, and it is looked whether all gets well.
+pub(crate) fn conclude(mut world: World) -> Outcome {
     if world.violations().is_empty() {
         world.stop_faults();
         world.check_liveness();

@@ -31,6 +31,8 @@ pub struct Scenario {
     pub peering: Peering,
     /// What may go wrong.
     pub faults: FaultKinds,
+    /// Sessions with pool elements that each pool user holds.
+    pub sessions: usize,
     /// How long faults happen; the time until all is well again comes on top.
     pub duration: Duration,
     /// Whether the transcript is kept as text. Its digest always is.
@@ -50,13 +52,14 @@ impl Scenario {
             announced_only: false,
             peering: Peering::All,
             faults: FaultKinds::none(),
+            sessions: 0,
             duration: Duration::from_secs(60),
             transcript: false,
         }
     }
 
     /// A small scope with some faults, all drawn from the seed: of many seeds, some have the
-    /// combination that breaks something.
+    /// combination that breaks something. Without sessions: they can be added.
     pub fn random(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0x5ce_4a210);
         let mut number = |low: u64, high: u64| {
@@ -98,6 +101,7 @@ impl Scenario {
             announced_only,
             peering,
             faults,
+            sessions: 0,
             duration,
             transcript: false,
         }
@@ -108,8 +112,12 @@ impl Scenario {
         let mut command = format!("cargo xtask sim --seed {seed}");
         let drawn = Self {
             transcript: self.transcript,
+            sessions: self.sessions,
             ..Self::random(seed)
         };
+        if self.sessions > 0 {
+            command.push_str(&format!(" --sessions {}", self.sessions));
+        }
         if *self == drawn {
             return command;
         }
@@ -123,6 +131,7 @@ impl Scenario {
             announced_only,
             peering,
             faults,
+            sessions: _,
             duration,
             transcript: _,
         } = self;

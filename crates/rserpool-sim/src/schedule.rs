@@ -33,6 +33,8 @@ pub(crate) enum Occurrence {
     Start { node: NodeId },
     /// A node's user or a stranger does what it does.
     Activity { node: NodeId, incarnation: u32 },
+    /// Who holds a session does what comes next, if the session is still as it was.
+    Session { session: u32, epoch: u32 },
     /// A fault of the plan begins.
     Fault { index: u32 },
     /// A fault of the plan ends.

@@ -5,7 +5,7 @@ use crate::process::{self, Failure};
 
 pub(crate) const TASK: Task = Task {
     name: "sim",
-    summary: "Simulated scopes under faults, many seeds or one with its transcript",
+    summary: "Simulated scopes under faults, many seeds or one with its transcript; sessions",
     help: HELP,
     run,
 };
@@ -16,6 +16,8 @@ const HELP: &str = include_str!("../../../crates/rserpool-sim/examples/seeds.txt
 fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut command = process::cargo();
     command.args(["run", "--quiet", "--release", "--package", "rserpool-sim"]);
-    command.args(["--example", "seeds", "--"]);
+    let is_trial = arguments.iter().any(|argument| argument == "--kills");
+    let program = if is_trial { "sessions" } else { "seeds" };
+    command.args(["--example", program, "--"]);
     process::run(command.args(arguments))
 }

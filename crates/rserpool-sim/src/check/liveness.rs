@@ -54,6 +54,9 @@ impl World {
         let deadline = stopped_at + self.liveness_bound();
         // Until both ends of what broke last have noticed, all seems well.
         self.run_for(self.profile.silence.1);
+        if self.scenario.sessions > 0 {
+            self.run_for(self.session_patience());
+        }
         while self.first_unwell().is_some() && self.now < deadline && !self.checker.is_full() {
             self.run_for(STEP);
         }
@@ -67,6 +70,7 @@ impl World {
             let Unwell { rule, node, what } = unwell;
             self.violate(rule, node, format_args!("{what}"));
         }
+        self.count_lost_sessions();
         self.check_resolves();
         self.check_snapshots();
         took
@@ -84,7 +88,9 @@ impl World {
             .or_else(|| {
                 let snapshots = self.snapshots();
                 let disagreement = self.disagreement(&snapshots);
-                disagreement.or_else(|| self.outdated_user(&snapshots))
+                disagreement
+                    .or_else(|| self.outdated_user(&snapshots))
+                    .or_else(|| self.stuck_session(&snapshots))
             })
     }
 

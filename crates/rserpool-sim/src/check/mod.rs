@@ -6,6 +6,7 @@
 //! | `removal` | nobody alive is removed, whoever is dead is, and in time |
 //! | `replica` | what registrars know from each other; nobody takes over who is alive |
 //! | `request` | each request of a pool user has one answer, and nobody gets updates unasked |
+//! | `session` | sessions go on with their state, and repeat no more than a cookie interval |
 //! | `liveness` | all who live are registered, all resolve, all subscriptions are up to date |
 //! | `agreement` | all registrars know the same |
 //!
@@ -18,6 +19,7 @@ mod liveness;
 mod removal;
 mod replica;
 mod request;
+mod session;
 mod violation;
 
 pub use violation::{Rule, Violation};

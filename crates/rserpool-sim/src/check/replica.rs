@@ -147,6 +147,7 @@ impl World {
     }
 
     pub(super) fn check_replicated(&mut self, check: Check) {
+        let again = check.clone();
         let Check::Replicated {
             home,
             home_id,
@@ -170,7 +171,12 @@ impl World {
             // What was corrupted since then has its own time.
             let key = (pool_handle.clone(), pool_element);
             let is_corrupted = self.checker.corrupted.contains(&(node, key));
-            if node != home && !knows && !is_corrupted && self.is_in_touch(node, home, bound) {
+            let is_wrong = node != home && !knows && !is_corrupted;
+            if is_wrong && self.is_in_touch(node, home, bound) {
+                // It has just changed its home: then the former one is to know that soon.
+                if known.is_some_and(|known| known.since + bound > self.now) {
+                    return self.put_off(self.now + bound, again);
+                }
                 let home = self.roster.name(home);
                 let text = format_args!(
                     "has {known:?} as {pool_element} of {pool_handle}, at {home} since {since}"

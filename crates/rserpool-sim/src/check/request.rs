@@ -98,7 +98,14 @@ impl World {
                 self.note_answer(node, request, true);
                 self.note_resolution(node, pool_handle, &resolution);
             }
-            Event::Selected { request, .. } => self.note_answer(node, request, true),
+            Event::Selected {
+                request,
+                pool_element,
+                ..
+            } => {
+                self.note_answer(node, request, true);
+                self.on_selected(node, request, Some(&pool_element));
+            }
             Event::ResolveFailed {
                 request,
                 pool_handle,
@@ -106,6 +113,7 @@ impl World {
             } => {
                 self.note_answer(node, request, false);
                 self.note_failure(node, &pool_handle);
+                self.on_selected(node, request, None);
             }
             Event::PoolUpdated {
                 pool_handle,

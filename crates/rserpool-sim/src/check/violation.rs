@@ -43,6 +43,12 @@ pub enum Rule {
     AnswerOnce,
     /// Nobody gets updates who did not ask for them.
     UnaskedUpdate,
+    /// A session's requests are counted one after the other, none twice and none left out.
+    SessionState,
+    /// A session that moves repeats at most one cookie interval.
+    SessionRepeats,
+    /// Wherever a session goes on, its latest cookie comes first.
+    LatestCookie,
     /// Once faults stop, all registrars are ready and know the same.
     Agreement,
     /// Once faults stop, all who live are registered, and nobody else.
@@ -51,6 +57,8 @@ pub enum Rule {
     Resolved,
     /// Once faults stop, a subscriber knows what its home registrar lists.
     Subscribed,
+    /// Once faults stop, sessions go on.
+    SessionGoesOn,
 }
 
 impl fmt::Display for Rule {
@@ -74,10 +82,14 @@ impl fmt::Display for Rule {
             Self::Answer => "each request is answered in time",
             Self::AnswerOnce => "each request is answered once",
             Self::UnaskedUpdate => "nobody gets updates unasked",
+            Self::SessionState => "a session goes on from its state",
+            Self::SessionRepeats => "a session repeats at most one cookie interval",
+            Self::LatestCookie => "the latest cookie comes first",
             Self::Agreement => "all registrars are ready and know the same again",
             Self::Registered => "all who live are registered again, and nobody else",
             Self::Resolved => "pool handles resolve again",
             Self::Subscribed => "subscribers are up to date again",
+            Self::SessionGoesOn => "sessions go on",
         })
     }
 }

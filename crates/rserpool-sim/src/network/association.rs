@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(crate) enum Protocol {
     Asap,
     Enrp,
+    /// Data and the control channel of a session.
+    Session,
 }
 
 /// Whom somebody wants an association with.
@@ -26,6 +28,8 @@ pub(crate) enum Target {
     Peer(RegistrarAddress),
     /// A registrar wants a pool element that it takes over (RFC 5353 §3.5.2).
     PoolElement(PeerAddress),
+    /// A pool user wants a pool element for a session.
+    Service(PeerAddress),
 }
 
 impl Target {
@@ -33,20 +37,21 @@ impl Target {
         match self {
             Self::Registrar(_) | Self::PoolElement(_) => Protocol::Asap,
             Self::Peer(_) => Protocol::Enrp,
+            Self::Service(_) => Protocol::Session,
         }
     }
 
     pub(crate) fn addresses(&self) -> &[IpAddr] {
         match self {
             Self::Registrar(address) | Self::Peer(address) => &address.addresses,
-            Self::PoolElement(address) => &address.addresses,
+            Self::PoolElement(address) | Self::Service(address) => &address.addresses,
         }
     }
 
     pub(crate) fn transport(&self) -> Transport {
         match self {
             Self::Registrar(address) | Self::Peer(address) => address.transport,
-            Self::PoolElement(address) => address.transport,
+            Self::PoolElement(address) | Self::Service(address) => address.transport,
         }
     }
 }
@@ -57,6 +62,7 @@ impl fmt::Display for Target {
             Self::Registrar(address) => address.fmt(f),
             Self::Peer(address) => write!(f, "peer {address}"),
             Self::PoolElement(address) => write!(f, "pool element {address}"),
+            Self::Service(address) => write!(f, "service {address}"),
         }
     }
 }

@@ -106,6 +106,7 @@ impl World {
                 self.octets.release(octets);
                 self.tell_enrp_received(node, end, message);
             }
+            Protocol::Session => self.deliver_to_session(end, octets),
         }
     }
 

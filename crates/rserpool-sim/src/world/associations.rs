@@ -16,8 +16,8 @@ const RETRY_LAST: Duration = Duration::from_millis(800);
 pub(super) const AFTERMATH: Duration = Duration::from_millis(400);
 
 impl World {
-    /// A node asks for an association.
-    pub(super) fn connect(&mut self, initiator: NodeId, target: Target) {
+    /// A node asks for an association; its end.
+    pub(super) fn connect(&mut self, initiator: NodeId, target: Target) -> EndId {
         let acceptor = target.addresses().first().copied().and_then(node_at);
         let acceptor = acceptor.filter(|node| node.index() < self.nodes.len());
         let (near, far) = self.profile.delay;
@@ -40,7 +40,8 @@ impl World {
         if self.has_twin(end) {
             self.nodes[initiator.index()].ends.insert(end);
             let refused = Occurrence::ConnectFailed { association };
-            return self.schedule.add(self.now, refused);
+            self.schedule.add(self.now, refused);
+            return end;
         }
         self.nodes[initiator.index()].ends.insert(end);
         // A handshake of two round trips (RFC 9260 §5.1): who accepts is up after three ways.
@@ -53,6 +54,7 @@ impl World {
                 attempt,
             },
         );
+        end
     }
 
     /// Between two pairs of ports there is one association (RFC 9260 §5.2): registrars speak ENRP
@@ -65,6 +67,7 @@ impl World {
             Target::Peer(_) => nodes.iter().all(|node| self.roster.is_registrar(*node)),
             Target::PoolElement(_) => true,
             Target::Registrar(_) => matches!(self.nodes[nodes[0].index()].actor, Actor::Element(_)),
+            Target::Service(_) => false,
         };
         let mut pair = nodes;
         pair.sort_unstable();
@@ -156,7 +159,7 @@ impl World {
     fn accepts(&self, node: NodeId, target: &Target) -> bool {
         match (&self.nodes[node.index()].actor, target) {
             (Actor::Registrar(_), Target::Registrar(_) | Target::Peer(_))
-            | (Actor::Element(_), Target::PoolElement(_))
+            | (Actor::Element(_), Target::PoolElement(_) | Target::Service(_))
             | (Actor::Stranger(_), Target::Peer(_)) => true,
             (
                 Actor::Nobody
@@ -359,10 +362,20 @@ impl World {
     /// Hands over what has happened to an association.
     pub(super) fn tell_of(&mut self, node: NodeId, occurrence: Occurrence) {
         match occurrence {
+            Occurrence::Up { end } if self.is_of_a_session(end) => self.tell_session_up(end),
             Occurrence::Up { end } => self.tell(node, News::Up { end }),
+            Occurrence::ConnectFailed { association }
+                if self.is_of_a_session(EndId::of_initiator(association)) =>
+            {
+                self.session_not_up(EndId::of_initiator(association));
+            }
             Occurrence::ConnectFailed { association } => {
                 let target = Target::clone(&self.associations[association as usize].target);
                 self.tell(node, News::ConnectFailed { target });
+            }
+            Occurrence::Lost { end } if self.is_of_a_session(end) => {
+                self.checker.told_gone(node, end);
+                self.tell_session_lost(end);
             }
             Occurrence::Lost { end } => {
                 self.tell_unsent(node, end);
@@ -381,9 +394,30 @@ impl World {
             | Occurrence::Silence { .. }
             | Occurrence::Start { .. }
             | Occurrence::Activity { .. }
+            | Occurrence::Session { .. }
             | Occurrence::Fault { .. }
             | Occurrence::FaultEnds { .. }
             | Occurrence::Check { .. } => {}
+        }
+    }
+
+    fn tell_session_up(&mut self, end: EndId) {
+        if end.is_of_initiator() {
+            self.session_up(end);
+        } else {
+            self.service_up(end);
+        }
+    }
+
+    fn tell_session_lost(&mut self, end: EndId) {
+        let association = &mut self.associations[end.association() as usize];
+        for octets in association.ends[end.side()].unsent.take() {
+            self.octets.release(octets);
+        }
+        if end.is_of_initiator() {
+            self.session_lost(end);
+        } else {
+            self.service_lost(end);
         }
     }
 

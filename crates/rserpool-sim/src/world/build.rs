@@ -9,6 +9,7 @@ use crate::node::{Actor, Node, NodeId, Roster, addresses};
 use crate::octets::OctetsStore;
 use crate::random::Random;
 use crate::schedule::{Occurrence, Schedule};
+use crate::session::Sessions;
 use crate::stranger::Stranger;
 use crate::transcript::Transcript;
 use crate::user::UserActivity;
@@ -75,6 +76,7 @@ impl World {
             latest_healing: Timestamp::ZERO,
             quiet: false,
             announces_disturbed: 0,
+            sessions: Sessions::default(),
             checker: Checker::new(&roster),
             transcript: Transcript::new(scenario.transcript, roster.len()),
             statistics: Statistics::default(),
@@ -265,8 +267,9 @@ impl World {
         let number = self.seed.wrapping_add(u64::try_from(pool).unwrap_or(0));
         let kind = usize::try_from(number % 10).unwrap_or(0);
         let mut number = |bound| u32::try_from(self.random.below(bound)).unwrap_or(u32::MAX);
-        // Some weigh nothing: they are not to be selected.
-        let weight = number(6);
+        // Some weigh nothing: they are not to be selected. In the end nobody else might be left,
+        // and a session could not go on.
+        let weight = number(6).max(u32::from(self.scenario.sessions > 0));
         let load = number(1 << 32);
         let degradation = number(1 << 28);
         match kinds[kind] {

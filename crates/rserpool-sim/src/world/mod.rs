@@ -10,6 +10,8 @@
 //! | `faults` | faults begin and end |
 //! | `forgery` | what is said in another registrar's name, or by who is none |
 //! | `activity` | what pool users and strangers do of their own accord |
+//! | `sessions` | what pool users do to hold sessions |
+//! | `services` | what pool elements do for sessions |
 //!
 //! Must not know how a machine decides.
 
@@ -20,6 +22,8 @@ mod build;
 mod faults;
 mod forgery;
 mod machines;
+mod services;
+mod sessions;
 mod start;
 
 pub(crate) use machines::News;
@@ -31,6 +35,7 @@ use crate::node::{Actor, Node, NodeId, Roster};
 use crate::octets::OctetsStore;
 use crate::random::Random;
 use crate::schedule::{Occurrence, Schedule};
+use crate::session::Sessions;
 use crate::transcript::Transcript;
 use crate::{Scenario, Statistics};
 use rserpool_core::{Machine, Timers, Timestamp, registrar};
@@ -66,6 +71,7 @@ pub struct World {
     pub(crate) quiet: bool,
     /// Faults of announces that go on.
     pub(crate) announces_disturbed: u32,
+    pub(crate) sessions: Sessions,
     pub(crate) checker: Checker,
     pub(crate) transcript: Transcript,
     pub(crate) statistics: Statistics,
@@ -232,6 +238,7 @@ impl World {
             Occurrence::Silence { end, epoch } => self.on_silence(end, epoch),
             Occurrence::Start { node } => self.on_start(node),
             Occurrence::Activity { node, incarnation } => self.on_activity(node, incarnation),
+            Occurrence::Session { session, epoch } => self.on_session(session, epoch),
             Occurrence::Fault { index } => self.begin_fault(index),
             Occurrence::FaultEnds { index } => self.end_fault(index),
             Occurrence::Check { index } => self.on_deferred_check(index),

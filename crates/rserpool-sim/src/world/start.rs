@@ -31,7 +31,10 @@ impl World {
                 self.checker.element_wants(node, true);
                 self.tell(node, News::ElementCommand(command));
             }
-            Actor::User(..) => self.plan_activity(node),
+            Actor::User(..) => {
+                self.plan_activity(node);
+                self.begin_sessions(node);
+            }
             Actor::Registrar(_) | Actor::Stranger(_) | Actor::Nobody => {}
         }
         self.settle(node);
@@ -55,6 +58,8 @@ impl World {
     pub(super) fn kill(&mut self, node: NodeId, status: Status) {
         self.line(node, Mark::Fault, "dies");
         self.forget_inbox(node);
+        self.end_services_of(node);
+        self.end_sessions_of(node);
         let own = &mut self.nodes[node.index()];
         own.actor = Actor::Nobody;
         own.clock.unfreeze();

@@ -1,0 +1,137 @@
+//! The pool user's end of a session: what was sent, what was answered, and what cookie it has.
+//!
+//! Must not know the pool element's state, but by answers and cookies.
+
+use super::{Progress, SessionId, state_after};
+use crate::network::EndId;
+use crate::node::NodeId;
+use rserpool_core::Timestamp;
+use rserpool_core::session::PoolUserSession;
+use rserpool_wire::parameter::Cookie;
+use rserpool_wire::{PoolElementId, PoolHandle};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The pool user's end of a session.
+#[derive(Debug)]
+pub(crate) struct HeldSession {
+    pub(crate) id: SessionId,
+    pub(crate) node: NodeId,
+    pub(crate) pool_handle: PoolHandle,
+    pub(crate) control: PoolUserSession,
+    pub(crate) stage: Stage,
+    /// Changes with the stage, so that what was planned before it is void.
+    pub(crate) epoch: u32,
+    /// How many requests there will be.
+    pub(crate) length: u64,
+    /// How many may wait for their answer.
+    pub(crate) window: u64,
+    /// The latest request that was ever sent.
+    pub(crate) sent: u64,
+    /// The latest request that was ever answered; all before were, too.
+    pub(crate) answered: u64,
+    /// The same of the association of now.
+    pub(crate) answered_here: u64,
+    /// The cookie that came last, if one has.
+    pub(crate) cookie: Option<Cookie>,
+    /// What it says; or the beginning.
+    pub(crate) base: Progress,
+    /// What the states after the requests since then are, sent ones and no others.
+    states: VecDeque<u64>,
+    /// It goes on somewhere else, since then.
+    pub(crate) interruption: Option<Interruption>,
+    /// When the latest answer came, or the association came up.
+    pub(crate) progress_at: Timestamp,
+    /// Pool elements that could not be reached since the pause before.
+    pub(crate) tried: Vec<PoolElementId>,
+    pub(crate) pause: Duration,
+}
+
+/// What a session is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// It will look for a pool element.
+    Waiting,
+    /// It has asked for one.
+    Selecting,
+    /// It sets up an association with it.
+    Connecting {
+        end: EndId,
+        pool_element: PoolElementId,
+    },
+    Up {
+        end: EndId,
+        pool_element: PoolElementId,
+    },
+}
+
+/// A session has lost its pool element.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Interruption {
+    /// When the pool element died, if that is why.
+    pub(crate) died_at: Option<Timestamp>,
+    /// When the pool user noticed.
+    pub(crate) noticed_at: Option<Timestamp>,
+}
+
+impl HeldSession {
+    pub(crate) fn new(id: SessionId, node: NodeId, pool_handle: PoolHandle) -> Self {
+        Self {
+            id,
+            node,
+            control: PoolUserSession::new(pool_handle.clone()),
+            pool_handle,
+            stage: Stage::Waiting,
+            epoch: 0,
+            length: 1,
+            window: 1,
+            sent: 0,
+            answered: 0,
+            answered_here: 0,
+            cookie: None,
+            base: Progress::first(id),
+            states: VecDeque::new(),
+            interruption: None,
+            progress_at: Timestamp::ZERO,
+            tried: Vec::new(),
+            pause: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn set_stage(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.epoch += 1;
+    }
+
+    /// The next request, if there is one and it need not wait.
+    pub(crate) fn next_request(&mut self) -> Option<u64> {
+        let number = self.sent + 1;
+        if number > self.length || number > self.answered_here + self.window {
+            return None;
+        }
+        let before = self.states.back().copied().unwrap_or(self.base.state);
+        self.states.push_back(state_after(before, number));
+        self.sent = number;
+        Some(number)
+    }
+
+    /// What the state is after a request that was sent and is not covered by the cookie.
+    pub(crate) fn state_after(&self, number: u64) -> Option<u64> {
+        let index = number.checked_sub(self.base.count + 1)?;
+        self.states.get(usize::try_from(index).ok()?).copied()
+    }
+
+    /// The cookie covers all requests up to the one that it says: they will not be sent again.
+    pub(crate) fn keep_cookie(&mut self, cookie: Cookie, progress: Progress) {
+        let covered = progress.count.saturating_sub(self.base.count);
+        let covered = usize::try_from(covered).unwrap_or(usize::MAX);
+        self.states.drain(..covered.min(self.states.len()));
+        self.cookie = Some(cookie);
+        self.base = progress;
+    }
+
+    /// Answers that would come again, if the pool element were gone now.
+    pub(crate) fn at_stake(&self) -> u64 {
+        self.answered.saturating_sub(self.base.count)
+    }
+}

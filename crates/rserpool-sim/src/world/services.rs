@@ -1,0 +1,174 @@
+//! What pool elements do for sessions: count, answer, and give cookies.
+//!
+//! Must not know what the pool user has.
+
+use super::World;
+use crate::check::Rule;
+use crate::network::{EndId, EndState, Protocol};
+use crate::node::{Actor, NodeId};
+use crate::octets::OctetsId;
+use crate::session::{Data, Interruption, Packet, Progress, ServedSession, SessionId};
+use crate::session::{Stage, cookie_interval};
+use crate::transcript::Mark;
+use rserpool_core::session::{
+    PoolElementSessionCommand, PoolElementSessionEvent, PoolElementSessionOutput,
+};
+use rserpool_wire::parameter::Cookie;
+
+impl World {
+    pub(super) fn is_of_a_session(&self, end: EndId) -> bool {
+        let association = &self.associations[end.association() as usize];
+        association.target.protocol() == Protocol::Session
+    }
+
+    /// Something for a session is read.
+    pub(super) fn deliver_to_session(&mut self, end: EndId, octets: OctetsId) {
+        let packet = Packet::decode(self.octets.octets(octets));
+        self.check_packet(end, octets, packet.as_ref());
+        self.octets.release(octets);
+        let Some(packet) = packet else {
+            return;
+        };
+        self.packet_line(end, &packet);
+        match &self.nodes[self.node_of(end).index()].actor {
+            Actor::User(..) => self.session_received(end, packet),
+            Actor::Element(_) => self.service_received(end, packet),
+            Actor::Nobody | Actor::Registrar(_) | Actor::Stranger(_) => {}
+        }
+    }
+
+    fn check_packet(&mut self, end: EndId, octets: OctetsId, packet: Option<&Packet>) {
+        self.scratch.clear();
+        if let Some(packet) = packet {
+            packet.encode_into(&mut self.scratch);
+        }
+        if self.scratch != self.octets.octets(octets) {
+            let octets = self.octets.octets(octets).to_vec();
+            let text = format_args!("{octets:02x?} is read as {packet:?}");
+            self.violate(Rule::Codec, self.node_of(end), text);
+        }
+    }
+
+    fn packet_line(&mut self, end: EndId, packet: &Packet) {
+        if self.transcript.is_kept() {
+            let [sender, node] = [end.other(), end].map(|end| self.node_of(end));
+            let [from, to] = [sender, node].map(|node| self.roster.name(node));
+            let marks = [(sender, Mark::Sends), (node, Mark::Receives)];
+            let text = format_args!("{from} -> {to} {packet}");
+            self.transcript.line(self.now, &marks, text);
+        }
+    }
+
+    /// A pool user's session has come to this pool element.
+    pub(super) fn service_up(&mut self, end: EndId) {
+        self.sessions.served.insert(end, ServedSession::default());
+    }
+
+    pub(super) fn service_lost(&mut self, end: EndId) {
+        self.sessions.served.remove(&end);
+    }
+
+    fn service_received(&mut self, end: EndId, packet: Packet) {
+        let Some(served) = self.sessions.served.get_mut(&end) else {
+            return;
+        };
+        match packet {
+            Packet::Control(message) => {
+                served.control.handle_message(message);
+                self.settle_served(end);
+            }
+            Packet::Data(Data::Request { session, number }) => self.serve(end, session, number),
+            Packet::Data(Data::Answer { .. }) => {
+                let node = self.node_of(end);
+                self.violate(Rule::SessionState, node, format_args!("is sent an answer"));
+            }
+        }
+    }
+
+    fn serve(&mut self, end: EndId, session: SessionId, number: u64) {
+        self.check_request(end, session, number);
+        let Some(served) = self.sessions.served.get_mut(&end) else {
+            return;
+        };
+        served.has_begun = true;
+        let before = served.progress.unwrap_or(Progress::first(session));
+        let progress = before.next();
+        served.progress = Some(progress);
+        let Progress { count, state, .. } = progress;
+        let number = count;
+        self.send_data(end, Data::Answer { number, state });
+        if count.is_multiple_of(cookie_interval(session)) {
+            self.give_cookie(end, progress);
+        }
+    }
+
+    fn give_cookie(&mut self, end: EndId, progress: Progress) {
+        if let Some(served) = self.sessions.served.get_mut(&end) {
+            let command = PoolElementSessionCommand::SendCookie(progress.cookie());
+            served.control.handle_command(command);
+            self.settle_served(end);
+        }
+    }
+
+    /// Does what the control channel wants.
+    fn settle_served(&mut self, end: EndId) {
+        while let Some(served) = self.sessions.served.get_mut(&end) {
+            match served.control.poll_output() {
+                None => break,
+                Some(PoolElementSessionOutput::Send(message)) => self.send_control(end, &message),
+                Some(PoolElementSessionOutput::Event(PoolElementSessionEvent::CookieEcho(
+                    cookie,
+                ))) => self.on_cookie_echo(end, &cookie),
+                Some(PoolElementSessionOutput::Event(event)) => {
+                    let node = self.node_of(end);
+                    let text = format_args!("serves a session that tells {event:?}");
+                    self.violate(Rule::SessionState, node, text);
+                }
+            }
+        }
+    }
+
+    /// The session was somewhere else before.
+    fn on_cookie_echo(&mut self, end: EndId, cookie: &Cookie) {
+        let progress = Progress::of_cookie(cookie);
+        self.check_echoed(end, cookie, progress);
+        if let Some(served) = self.sessions.served.get_mut(&end) {
+            served.progress = progress;
+        }
+    }
+
+    /// A process dies: its ends of sessions are gone, and the other ends will notice.
+    pub(super) fn end_services_of(&mut self, node: NodeId) {
+        let died_at = Some(self.now);
+        let mut has_served = false;
+        for end in self.nodes[node.index()].ends.clone() {
+            if self.sessions.served.remove(&end).is_none() {
+                continue;
+            }
+            has_served = true;
+            let other = end.other();
+            let id = self.sessions.by_end.get(&other);
+            let held = id.and_then(|id| self.sessions.held.get_mut(id));
+            if let Some(held) = held.filter(|held| matches!(held.stage, Stage::Up { .. })) {
+                held.interruption.get_or_insert(Interruption {
+                    died_at,
+                    noticed_at: None,
+                });
+            }
+        }
+        self.statistics.sessions.kills += u64::from(has_served);
+    }
+
+    /// The pool elements that have sessions now.
+    pub(crate) fn serving(&self) -> Vec<NodeId> {
+        let is_up = |end: &EndId| {
+            let association = &self.associations[end.association() as usize];
+            association.ends.iter().all(|end| end.state == EndState::Up)
+        };
+        let ends = self.sessions.served.keys().copied().filter(is_up);
+        let mut nodes: Vec<NodeId> = ends.map(|end| self.node_of(end)).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+}

@@ -1,0 +1,92 @@
+//! Sessions: the scenarios that the project is measured by, in virtual time.
+
+#![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
+
+use rserpool_sim::{FaultKind, Outcome, Preset, Scenario, kill_serving, run, trial_scenario};
+use std::time::Duration;
+
+/// Kills that a trial in a test has; `cargo xtask sim --kills 10000` is the long form.
+const KILLS: u64 = 100;
+
+fn assert_holds(outcome: &Outcome) {
+    let violations = outcome.violations.iter();
+    let violations: Vec<_> = violations.map(ToString::to_string).collect();
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+    assert_eq!(outcome.statistics.sessions.lost, 0);
+}
+
+/// The longest gap but one of a hundred.
+fn p99(gaps: &[Duration]) -> Duration {
+    let mut gaps = gaps.to_vec();
+    gaps.sort_unstable();
+    gaps[gaps.len() * 99 / 100]
+}
+
+#[test]
+fn f3_the_serving_element_is_killed_and_its_sessions_go_on_within_50_ms_of_the_notice() {
+    // Ten seeds: each has another policy.
+    for seed in 1..=10 {
+        let outcome = kill_serving(seed, &trial_scenario(), FaultKind::Crash, KILLS);
+        assert_holds(&outcome);
+        let sessions = outcome.statistics.sessions;
+        assert_eq!(sessions.kills, KILLS, "seed {seed}");
+        assert!(sessions.moves >= KILLS, "seed {seed}: {sessions}");
+        assert!(sessions.repeated > 0, "nothing was tried");
+        assert!(sessions.interval_repeated_max <= 100, "{sessions}");
+        let gap = p99(&sessions.gaps_after_notice);
+        println!("seed {seed}: {gap:?} after the notice");
+        assert!(gap <= Duration::from_millis(50), "seed {seed}: {gap:?}");
+    }
+}
+
+#[test]
+fn f3_the_host_of_the_serving_element_is_gone_and_no_session_is_lost() {
+    for seed in 1..=3 {
+        let outcome = kill_serving(seed, &trial_scenario(), FaultKind::Vanish, KILLS);
+        assert_holds(&outcome);
+        assert_eq!(outcome.statistics.sessions.kills, KILLS);
+        assert!(outcome.statistics.sessions.moves >= KILLS);
+    }
+}
+
+#[test]
+fn f3_the_serving_element_hangs_and_its_sessions_go_elsewhere_in_time() {
+    for seed in 1..=3 {
+        let outcome = kill_serving(seed, &trial_scenario(), FaultKind::Hang, KILLS);
+        assert_holds(&outcome);
+        assert!(outcome.statistics.sessions.moves > 0);
+    }
+}
+
+#[test]
+fn f3_with_any_timers_no_session_is_lost() {
+    for preset in Preset::ALL {
+        let scenario = Scenario {
+            preset,
+            ..trial_scenario()
+        };
+        assert_holds(&kill_serving(1, &scenario, FaultKind::Restart, KILLS));
+    }
+}
+
+#[test]
+fn scenarios_drawn_from_seeds_1_to_40_hold_with_sessions() {
+    let mut moves = 0;
+    for seed in 1..=40 {
+        let scenario = Scenario {
+            sessions: 2,
+            ..Scenario::random(seed)
+        };
+        let outcome = run(seed, &scenario);
+        assert_holds(&outcome);
+        moves += outcome.statistics.sessions.moves;
+    }
+    assert!(moves > 1_000, "{moves}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_sessions() {
+    let [one, other] = [(); 2].map(|()| kill_serving(7, &trial_scenario(), FaultKind::Crash, 10));
+    assert_eq!(one, other);
+    assert!(one.statistics.sessions.finished > 0);
+}
