@@ -7,10 +7,11 @@ mod peers;
 mod support;
 
 use peers::*;
-use rserpool_core::registrar::{Event, Output, RemovalReason, UpdateRefusal};
-use rserpool_core::{Machine, Registrar};
-use rserpool_wire::PoolElementId;
+use rserpool_core::registrar::{Destination, Event, Input, Output, RemovalReason, UpdateRefusal};
+use rserpool_core::{ENRP_PORT, Machine, PeerAddress, Registrar, Transport};
+use rserpool_wire::enrp::{self, HandleTableRequest};
 use rserpool_wire::parameter::{PeChecksum, PoolElement};
+use rserpool_wire::{Decoded, PoolElementId};
 use support::*;
 
 const B: u32 = 11;
@@ -308,4 +309,55 @@ fn step_3_the_peer_is_told_what_this_registrar_owns() {
     let outputs = hear(&mut registrar, 2, B, table_request(B, false));
     let all = [of_b(7), recorded(element_on(1, 9), 1)];
     assert_eq!(outputs, [tells_table(B, &all, false)]);
+}
+
+/// B has a second association, which is the one in use, and has been synchronized over it.
+fn with_two_associations() -> Registrar {
+    let mut registrar = registrar_with_peers(&[1], &[B]);
+    let address = PeerAddress {
+        transport: Transport::Sctp,
+        addresses: vec![host(u8::try_from(200 + B).unwrap())],
+        port: ENRP_PORT,
+        udp_port: None,
+    };
+    associate(&mut registrar, 1, SECOND, address);
+    over_second(&mut registrar, 1, presence(B, PeChecksum(0xffff)));
+    over_second(&mut registrar, 1, table(B, &[], false));
+    let peer = &registrar.snapshot().peers[0];
+    assert_eq!(peer.association, Some(association(SECOND)));
+    registrar
+}
+
+const SECOND: u64 = 78;
+
+fn over_second(registrar: &mut Registrar, time: u64, message: impl Into<enrp::Message>) {
+    let input = Input::EnrpReceived {
+        from: association(SECOND),
+        message: Ok(Decoded {
+            message: message.into(),
+            unrecognized: Vec::new(),
+        }),
+    };
+    registrar.handle_input(at(time), input);
+    drain(registrar);
+}
+
+#[test]
+fn what_came_over_an_association_that_is_given_up_is_put_right() {
+    let asks = Output::SendEnrp {
+        to: Destination::Association(association(SECOND)),
+        message: HandleTableRequest {
+            sender: registrar_id(),
+            receiver: Some(peer_id(B)),
+            own_children_only: true,
+        }
+        .into(),
+    };
+    let mut registrar = with_two_associations();
+    assert!(!lose(&mut registrar, 2, of_peer(B)).contains(&asks));
+
+    let mut registrar = with_two_associations();
+    // It may have been overtaken by a removal on the other association.
+    hear(&mut registrar, 2, B, addition(B, &of_b(7)));
+    assert!(lose(&mut registrar, 3, of_peer(B)).contains(&asks));
 }

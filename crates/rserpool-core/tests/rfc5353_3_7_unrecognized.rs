@@ -181,6 +181,31 @@ fn two_registrars_with_one_identifier_are_noticed_and_the_first_one_stays() {
 }
 
 #[test]
+fn an_identifier_used_twice_is_told_once_until_it_has_stopped_for_a_while() {
+    let mut registrar = registrar_with(&[]);
+    let claim = Message::from(presence(registrar_id().get(), PeChecksum(0xffff))).encode();
+    let told = |registrar: &mut Registrar, time: u64, number: u64, last: u8| {
+        associate(registrar, time, number, remote(last, ENRP_PORT));
+        drain(registrar);
+        let outputs = octets(registrar, time, number, &claim);
+        assert!(outputs.contains(&Output::Close {
+            association: association(number),
+            reason: CloseReason::IdentifierConflict,
+        }));
+        let is_told =
+            |output: &Output| matches!(output, Output::Event(Event::IdentifierConflict { .. }));
+        outputs.iter().any(is_told)
+    };
+    assert!(told(&mut registrar, 0, 77, 99));
+    assert!(!told(&mut registrar, 1_000, 78, 99));
+    assert!(told(&mut registrar, 2_000, 79, 98), "somebody else");
+    let cycle = Config::new(registrar_id()).timers.peer_heartbeat_cycle;
+    let later = u64::try_from(cycle.as_millis()).unwrap() * 101;
+    assert!(told(&mut registrar, 2_000 + later, 80, 98));
+    assert_eq!(registrar.snapshot().counters.identifier_conflicts, 4);
+}
+
+#[test]
 fn nobody_at_another_host_speaks_for_a_peer_that_is_only_suspected() {
     let mut registrar = registrar_with_peers(&[], &[B]);
     lose(&mut registrar, 1, of_peer(B));
