@@ -311,6 +311,8 @@ impl<R: Role> Driver<R> {
 
     /// Closes what is open; for a limited time, as a peer may be gone.
     async fn close(&mut self) {
+        // Whoever began an association now would find nobody at the other end of it.
+        self.node.network.stop_listening();
         let input = self.role.stop();
         self.tell_machine(input);
         self.node.data.close_all(&mut self.node.network);

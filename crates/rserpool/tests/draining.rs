@@ -21,6 +21,9 @@ const ELEMENTS: usize = 3;
 const USERS: usize = 3;
 const SESSIONS: usize = 4;
 
+/// The pause between two rounds: sessions have time to settle.
+const ROUND: Duration = Duration::from_millis(120);
+
 /// Answers each request with its number in the session, which is in the cookie before it.
 async fn count(mut connection: Connection) {
     let mut count = 0_u64;
@@ -32,7 +35,10 @@ async fn count(mut connection: Connection) {
         let octets = count.to_be_bytes();
         // Moved: the user asks another one.
         if connection.send_cookie(octets).await.is_err()
-            || connection.send_with(received.stream, 0, octets).await.is_err()
+            || connection
+                .send_with(received.stream, 0, octets)
+                .await
+                .is_err()
         {
             return;
         }
@@ -68,7 +74,7 @@ async fn serve(
             connection = element.accept() => {
                 tokio::spawn(count(connection.unwrap()));
             }
-            deadline = &mut drain => return element.drain(deadline.unwrap()).await,
+            Ok(deadline) = &mut drain => return element.drain(deadline).await,
         }
     }
 }
@@ -189,6 +195,7 @@ async fn drain_under_load(rounds: usize) {
     }
     let mut total = Drained::default();
     for round in 0..rounds {
+        tokio::time::sleep(ROUND).await;
         // Others begin meanwhile, and end by themselves.
         let short = users[round % USERS].clone();
         sessions.spawn(use_pool(short, Arc::clone(&seen), Some(5), 1));
@@ -287,6 +294,8 @@ async fn a_pool_element_that_drains_refuses_new_users_who_go_on_at_once() {
     let second = Serving::start(&at).await;
     let draining = tokio::spawn(first.drain(Duration::from_secs(60)));
     common::until_count(&registrar, 1).await;
+    // The registrar's answer is on its way.
+    tokio::time::sleep(Duration::from_millis(100)).await;
 
     let seen = Seen::default();
     let start = Instant::now();

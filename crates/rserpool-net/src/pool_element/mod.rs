@@ -530,6 +530,7 @@ impl Role for ElementRole {
 
     /// The registrar associations are closed too.
     fn stop(&mut self) -> Option<InputOf<Self>> {
+        self.is_refusing = true;
         Some(Input::Command(Command::Stop))
     }
 }
