@@ -1,6 +1,7 @@
 //! `rsp connect`.
 
 use super::demo::report::Report;
+use super::policy_check;
 use super::protocol::{Meaning, Protocol, Request};
 use super::user;
 use crate::exit::{Exit, Failure, Outcome};
@@ -44,6 +45,12 @@ pub(crate) struct Arguments {
     /// Wait for no answers, as with a pool of `discard`
     #[arg(long, conflicts_with = "every_ms")]
     no_answers: bool,
+    /// Have no session, but a registrar select so often, 1000 times without N, and show whether
+    /// who is chosen how often is what the pool's policy promises; the exit code is 1 if it is not
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(conflicts_with_all = ["every_ms", "no_answers"])]
+    policy_check: Option<u32>,
     #[command(flatten)]
     format: FormatOptions,
     #[command(flatten)]
@@ -59,6 +66,7 @@ Examples:
   rsp connect echo --every-ms 10 -o json        each answer and failover as a line of JSON
   rsp connect ping-pong --service ping-pong --every-ms 500
   echo 5000000 | rsp connect calc --service calc
+  rsp connect echo --policy-check=3000          who is chosen how often
 
 The exit code is 0 only if every line was answered; 3 if there is no such pool, 4 if no registrar
 is reached, 6 if an answer did not come in time.";
@@ -77,6 +85,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
 
 async fn talk(arguments: &Arguments) -> Outcome {
     let pool = PoolHandle::from(arguments.pool.as_str());
+    if let Some(selections) = arguments.policy_check {
+        let user = arguments.user.start_without_cache().await?;
+        return policy_check::run(&user, &pool, selections, arguments.format.format()).await;
+    }
     let user = arguments.user.start().await?;
     let session = user
         .connect(pool.clone())

@@ -5,6 +5,7 @@ mod connect;
 mod decode;
 mod demo;
 mod peers;
+mod policy_check;
 mod protocol;
 mod registrar;
 mod resolve;

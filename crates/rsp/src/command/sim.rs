@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     /// What goes wrong: names with commas, `all` or `none`; a wrong name lists them
     #[arg(long, value_name = "A,B,C")]
     faults: Option<FaultKinds>,
+    /// Sessions that each user holds with elements, with a state that moves by cookies
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    sessions: usize,
     /// How long it does; the time until all is well again comes on top
     #[arg(long, value_name = "S", value_parser = seconds)]
     seconds: Option<Duration>,
@@ -55,6 +58,7 @@ Examples:
   rsp sim --seed 42                             nodes, timers and faults are drawn from it, too
   rsp sim --nodes 3,10,3 --faults crash,hang --seconds 60
   rsp sim --nodes 3,1000,10 --faults none --seconds 10 --quiet
+  rsp sim --sessions 2 --faults crash --quiet   how sessions fare
   cargo xtask sim --seeds 1000                  many seeds, in the source's directory
 
 Each line has its time, a column for each node, and what happened. Columns: registrars, elements,
@@ -145,6 +149,7 @@ impl Arguments {
             scenario.multicast = !self.no_multicast;
             scenario.announced_only = self.announced_only;
         }
+        scenario.sessions = self.sessions;
         scenario.transcript = !self.quiet;
         scenario
     }
@@ -159,11 +164,12 @@ fn said(seed: u64, scenario: &Scenario) -> String {
         preset,
         faults,
         duration,
+        sessions,
         ..
     } = scenario;
     let seconds = duration.as_secs_f64();
     format!(
-        "seed {seed}: {registrars} registrars, {elements} elements, {users} users, {pools} pools, \
+        "seed {seed}: {registrars} registrars, {elements} elements, {users} users of {sessions} sessions, {pools} pools, \
          timers {preset}, {seconds} s of faults: {faults}"
     )
 }
@@ -262,6 +268,8 @@ mod tests {
             " --nodes 2,5,1 --faults crash,hang --seconds 2.5",
             " --no-multicast --pools 3 --peers first",
             " --announced-only --preset fast --quiet",
+            " --sessions 2",
+            " --sessions 1 --nodes 2,5,1",
         ] {
             let mut first = scenario(&format!("rsp sim --seed 7{options}"));
             first.transcript = true;

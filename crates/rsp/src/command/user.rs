@@ -7,8 +7,9 @@ use crate::option::{registrars, sctp, timers};
 use anyhow::{Context, anyhow};
 use rserpool::{
     Compatibility, ConnectFailed, Multicast, PoolHandle, PoolUser, RegisterFailed, ResolveFailed,
-    SessionLost,
+    SessionLost, Timers,
 };
+use std::time::Duration;
 
 /// The options of a pool user.
 #[derive(clap::Args, Debug)]
@@ -31,6 +32,17 @@ impl UserOptions {
 
     /// Starts the pool user, and logs what happens to it.
     pub(crate) async fn start(&self) -> Result<PoolUser, Failure> {
+        self.start_with(self.timers.timers()).await
+    }
+
+    /// As [`Self::start`]; but each selection is a registrar's.
+    pub(crate) async fn start_without_cache(&self) -> Result<PoolUser, Failure> {
+        let mut timers = self.timers.timers();
+        timers.asap.stale_cache_value = Duration::ZERO;
+        self.start_with(timers).await
+    }
+
+    async fn start_with(&self, timers: Timers) -> Result<PoolUser, Failure> {
         let no_multicast = self.registrars.no_multicast;
         let user = PoolUser::builder()
             .registrars(self.registrars.registrar.clone())
@@ -40,7 +52,7 @@ impl UserOptions {
                 Multicast::default()
             })
             .sctp(self.whose.sctp)
-            .timers(self.timers.timers())
+            .timers(timers)
             .compatibility(self.compatibility())
             .start()
             .await
