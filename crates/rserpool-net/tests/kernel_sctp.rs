@@ -105,6 +105,7 @@ async fn element(mode: SctpMode, registrar: RegistrarAddress) -> PoolElementNode
         register_timeout: LIMIT,
         unread_octets_max: UNREAD_OCTETS_MAX,
         seed: None,
+        serve_at: None,
     })
     .await
     .unwrap()

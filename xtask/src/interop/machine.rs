@@ -74,14 +74,14 @@ pub(super) fn obstacle() -> Option<String> {
 pub(super) fn run(
     folder: &Path,
     arguments: &[String],
-    network: Option<&str>,
+    shown: Shown,
     limit: Duration,
 ) -> Result<(), Failure> {
     write(&folder.join("job"), &arguments.join("\0"))?;
-    let mut child = boot(folder, network)?;
+    let mut child = boot(folder)?;
     let output = child.stdout.take().expect("its output was asked for");
     let watch = Watch::over(&child, limit);
-    let complete = show(BufReader::new(output));
+    let complete = show(BufReader::new(output), shown);
     let late = watch.is_over();
     end(&mut child);
     match (late, complete) {
@@ -96,7 +96,7 @@ pub(super) fn run(
     }
 }
 
-fn boot(folder: &Path, network: Option<&str>) -> Result<Child, Failure> {
+fn boot(folder: &Path) -> Result<Child, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::Start {
         program: "xtask".to_owned(),
         error,
@@ -107,9 +107,6 @@ fn boot(folder: &Path, network: Option<&str>) -> Result<Child, Failure> {
         .args(["rootflags=/", "rw", "con=null", "con0=null,fd:1", "quiet"])
         .arg(format!("uml_dir={}", folder.display()))
         .arg(format!("init={}", program.display()));
-    if let Some(network) = network {
-        command.arg(network);
-    }
     command
         .args(["--", "interop", super::GUEST])
         .arg(folder)
@@ -124,8 +121,17 @@ fn boot(folder: &Path, network: Option<&str>) -> Result<Child, Failure> {
         .map_err(|error| crate::process::start_failure(&command, error))
 }
 
+/// Where what the job prints goes to.
+#[derive(Clone, Copy)]
+pub(super) enum Shown {
+    /// It is what was asked for.
+    Stdout,
+    /// It tells how far things are.
+    Stderr,
+}
+
 /// Forwards what the job prints, and all that the kernel says if the job has not ended.
-fn show(console: impl BufRead) -> bool {
+fn show(console: impl BufRead, shown: Shown) -> bool {
     let (mut begun, mut ended) = (false, false);
     let mut others = Vec::new();
     for line in console.lines() {
@@ -134,7 +140,10 @@ fn show(console: impl BufRead) -> bool {
         match line {
             BEGIN => begun = true,
             END => ended = true,
-            _ if begun && !ended => println!("{line}"),
+            _ if begun && !ended => match shown {
+                Shown::Stdout => println!("{line}"),
+                Shown::Stderr => eprintln!("{line}"),
+            },
             _ => others.push(line.to_owned()),
         }
     }

@@ -15,7 +15,7 @@ mod scenario;
 mod side;
 
 use crate::process::{self, Failure};
-use machine::Folder;
+use machine::{Folder, Shown};
 use options::Options;
 use scenario::{Cast, Outcome, Record};
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), Failure> {
     let folder = Folder::new(options.keep)?;
     if let Some(command) = &options.command {
         let job = ["--run".to_owned(), command.clone()];
-        machine::run(folder.path(), &job, None, LIMIT)?;
+        machine::run(folder.path(), &job, Shown::Stdout, LIMIT)?;
         return guest_error(folder.path());
     }
     play(&options, folder.path())
@@ -103,7 +103,7 @@ fn play_in_guests(folder: &Path, job: &[String], casts: usize) -> Result<(), Fai
     let run = |number: usize| {
         let folder = folder.join(format!("guest-{number}"));
         machine::create(&folder)?;
-        machine::run(&folder, job, None, LIMIT)?;
+        machine::run(&folder, job, Shown::Stderr, LIMIT)?;
         guest_error(&folder)
     };
     thread::scope(|scope| {

@@ -1,9 +1,9 @@
 //! The home of all elements is killed, or its link is cut and mended: they stay resolvable.
 
-use super::{OURS, Run, Scenario, every};
+use super::{Run, Scenario, every};
 use crate::interop::Failure;
 use crate::interop::network::Node;
-use crate::interop::side::{Element, Listing, Part, Registrar, Side};
+use crate::interop::side::{Element, Listing, Part, Registrar};
 use std::time::{Duration, Instant};
 
 pub(super) const KILLED: Scenario = Scenario {
@@ -20,12 +20,7 @@ pub(super) const CUT: Scenario = Scenario {
     id: "4-cut",
     name: "partition: the home registrar's link is cut and mended",
     roles: &["home", "others", "elements"],
-    casts: || {
-        let mut casts = every(2);
-        casts.iter_mut().for_each(|cast| cast.push(Side::Rsplib));
-        casts.push(vec![OURS; 3]);
-        casts
-    },
+    casts: || every(3),
     judge: Some(1),
     paths: 1,
     play: |run| play(run, Accident::Cut),
