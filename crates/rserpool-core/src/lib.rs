@@ -24,6 +24,7 @@ pub mod session;
 mod timer_queue;
 mod timers;
 mod timestamp;
+pub mod two_call;
 
 pub use address::{
     ASAP_PORT, AssociationId, ENRP_PORT, InvalidRegistrarAddress, PeerAddress, RegistrarAddress,

@@ -66,7 +66,8 @@ pub use network::{ASAP_PPID, ENRP_PPID};
 pub use node::{EventReceiver, NodeEvent};
 pub use open_files::raise_open_files_limit;
 pub use pool_element::{
-    Drained, PoolElementConfig, PoolElementEndpoints, PoolElementNode, RegisterFailed, Registration,
+    Drained, PoolElementConfig, PoolElementEndpoints, PoolElementNode, RegisterFailed,
+    Registration, ServeAt,
 };
 pub use pool_user::{OpenFailed, Opened, PoolUserClient, PoolUserConfig, PoolUserNode};
 pub use random::random_u32;

@@ -53,23 +53,30 @@
 
 mod cookie;
 mod error;
+mod membership;
+mod operational_scopes;
 mod options;
 mod pool_element;
 mod pool_user;
 mod registrar;
 mod session;
 mod timers;
+mod two_call;
 
 pub use cookie::{CookieKey, CookieRefused, CookieSeal, InvalidCookieKey, SealFailed};
 pub use error::{
     ConnectFailed, RegisterFailed, ResolveFailed, SendFailed, SessionLost, StartError,
 };
+pub use membership::{Member, Membership};
+pub use operational_scopes::OperationalScopes;
 pub use pool_element::{PoolElement, PoolElementBuilder};
 pub use pool_user::{PoolUpdate, PoolUser, PoolUserBuilder, Subscription};
 pub use registrar::{Registrar, RegistrarBuilder};
 pub use session::{Session, SessionElement, SessionEvent, SessionSender};
 pub use timers::{SessionTimers, Timers};
+pub use two_call::{NextServerFailed, Server};
 
+pub use rserpool_core::pool_element::UserProtocol;
 pub use rserpool_core::pool_user::Limits as PoolUserLimits;
 pub use rserpool_core::registrar::{
     Limits, PeerSnapshot, PeerStatus, PoolElementSnapshot, PoolSnapshot, Snapshot,
@@ -77,11 +84,12 @@ pub use rserpool_core::registrar::{
 pub use rserpool_core::{Compatibility, InvalidRegistrarAddress, RegistrarAddress, Transport};
 pub use rserpool_handlespace::{MemberSelection, Policies};
 pub use rserpool_net::{
-    Connection, ConnectionEvent, Drained, EventReceiver, Multicast, NetworkEvent, NetworkStatistics,
-    NodeEvent, PoolElementEndpoints, Received, RegistrarEndpoints as Endpoints, Scope, SctpMode,
+    Connection, ConnectionEvent, Drained, EventReceiver, Multicast, NetworkEvent,
+    NetworkStatistics, NodeEvent, PoolElementEndpoints, Received, RegistrarEndpoints as Endpoints,
+    Scope, SctpMode,
 };
 pub use rserpool_wire::asap::{BusinessCard, Resolution};
-pub use rserpool_wire::parameter::{Policy, PolicyType};
+pub use rserpool_wire::parameter::{Policy, PolicyType, UserTransport};
 pub use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId};
 
 /// What happens at a registrar and its transport.

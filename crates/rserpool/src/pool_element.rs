@@ -1,14 +1,15 @@
 //! A pool element, from an application.
 
+use crate::membership::leave_all;
 use crate::options::{client_options, node_options};
-use crate::{RegisterFailed, Timers};
-use rserpool_core::pool_element::Event;
+use crate::{Member, Membership, RegisterFailed, Timers};
+use rserpool_core::pool_element::{Event, UserProtocol, UserTransportTemplate};
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
     Connection, Drained, EventReceiver, Multicast, NetworkStatistics, PoolElementConfig,
-    PoolElementEndpoints, PoolElementNode, Port, SctpMode,
+    PoolElementEndpoints, PoolElementNode, Port, SctpMode, ServeAt,
 };
-use rserpool_wire::parameter::Policy;
+use rserpool_wire::parameter::{Policy, TransportUse};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,8 +22,9 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct PoolElement {
     node: PoolElementNode,
-    pool_handle: PoolHandle,
+    config: PoolElementConfig,
     id: PoolElementId,
+    members: Vec<Member>,
 }
 
 impl PoolElement {
@@ -39,6 +41,8 @@ impl PoolElement {
             udp_port: Port::Any,
             sctp_port: None,
             registration_life: None,
+            own_transport: None,
+            memberships: Vec::new(),
             register_timeout: Duration::from_secs(10),
             timers: Timers::default(),
             multicast: Multicast::default(),
@@ -55,7 +59,7 @@ impl PoolElement {
 
     /// Its pool.
     pub fn pool_handle(&self) -> &PoolHandle {
-        &self.pool_handle
+        &self.config.pool_handle
     }
 
     /// The registrar that watches it, while there is one.
@@ -73,7 +77,25 @@ impl PoolElement {
         self.node.endpoints()
     }
 
-    /// The next user. `None` when the pool element has ended.
+    /// Registers it in a further pool, or in this one in a further operational scope (RFC 3237
+    /// §2.7). Users of all its pools come to the same ports.
+    ///
+    /// # Errors
+    /// See [`RegisterFailed`]; its other registrations are as they were.
+    pub async fn join(&mut self, membership: Membership) -> Result<(), RegisterFailed> {
+        let member = membership.register(&self.config, self.endpoints()).await?;
+        self.members.push(member);
+        Ok(())
+    }
+
+    /// Its further pools, in the order in which it joined them.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The next user, of whichever of its pools: nothing on the network says of which. Who must
+    /// know has a pool element for each pool, or reads it in the cookie. `None` when the pool
+    /// element has ended.
     ///
     /// Cancelling the future loses nothing.
     pub async fn accept(&mut self) -> Option<Connection> {
@@ -105,12 +127,14 @@ impl PoolElement {
     /// The application goes on serving its connections meanwhile; [`Connection::recv`] gives `None`
     /// when one was closed. Returns when all are gone.
     pub async fn drain(self, deadline: Duration) -> Drained {
+        leave_all(self.members).await;
         self.node.drain(deadline).await
     }
 
     /// Leaves the pool and waits for that. Connections that the application has go on until they
     /// are closed or dropped; [`PoolElement::drain`] is this with a deadline, and waits for them.
     pub async fn deregister(self) {
+        leave_all(self.members).await;
         self.node.deregister().await;
     }
 }
@@ -128,6 +152,8 @@ pub struct PoolElementBuilder {
     udp_port: Port,
     sctp_port: Option<u16>,
     registration_life: Option<Option<Duration>>,
+    own_transport: Option<UserTransportTemplate>,
+    memberships: Vec<Membership>,
     register_timeout: Duration,
     timers: Timers,
     multicast: Multicast,
@@ -160,13 +186,32 @@ impl PoolElementBuilder {
         self
     }
 
+    /// A further pool, or this one in a further operational scope; see [`PoolElement::join`].
+    pub fn also_in(mut self, membership: Membership) -> Self {
+        self.memberships.push(membership);
+        self
+    }
+
+    /// By what the application serves its users itself, at the addresses that are registered
+    /// ([`PoolElementBuilder::addresses`]): it keeps its own sockets (RFC 5351 §4.1), and nobody
+    /// comes to [`PoolElement::accept`].
+    pub fn own_transport(mut self, protocol: UserProtocol, port: u16) -> Self {
+        self.own_transport = Some(UserTransportTemplate {
+            protocol,
+            port,
+            transport_use: TransportUse::DATA_ONLY,
+        });
+        self
+    }
+
     /// How long [`PoolElementBuilder::register`] tries; otherwise 10 s.
     pub fn register_timeout(mut self, timeout: Duration) -> Self {
         self.register_timeout = timeout;
         self
     }
 
-    /// Binds its ports, finds a registrar, registers, and waits until it is registered.
+    /// Binds its ports, finds a registrar, registers, and waits until it is registered in all of
+    /// its pools.
     ///
     /// Cancelling the future ends the attempt.
     ///
@@ -174,14 +219,18 @@ impl PoolElementBuilder {
     /// See [`RegisterFailed`].
     pub async fn register(self) -> Result<PoolElement, RegisterFailed> {
         let default_life = Some(self.timers.asap.registration_life);
+        let serve_at = self.own_transport.map(|transport| ServeAt {
+            transport,
+            udp_port: 0,
+        });
         let config = PoolElementConfig {
-            pool_handle: self.pool_handle.clone(),
+            pool_handle: self.pool_handle,
             id: self.id,
             policy: self.policy,
             registration_life: self.registration_life.unwrap_or(default_life),
             registrars: self.registrars,
             addresses: self.addresses,
-            serve_at: None,
+            serve_at,
             sctp_port: self.sctp_port,
             udp_port: self.udp_port,
             multicast: self.multicast,
@@ -193,12 +242,17 @@ impl PoolElementBuilder {
             unread_octets_max: self.unread_octets_max,
             seed: self.seed,
         };
-        let node = PoolElementNode::register(config).await?;
+        let node = PoolElementNode::register(config.clone()).await?;
         let id = node.registration().id.ok_or(RegisterFailed::Ended)?;
-        Ok(PoolElement {
+        let mut element = PoolElement {
             node,
-            pool_handle: self.pool_handle,
+            config,
             id,
-        })
+            members: Vec::new(),
+        };
+        for membership in self.memberships {
+            element.join(membership).await?;
+        }
+        Ok(element)
     }
 }

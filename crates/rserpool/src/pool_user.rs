@@ -5,8 +5,8 @@ use crate::{ConnectFailed, ResolveFailed, Session, Timers};
 use rserpool_core::pool_user::{Event, Limits};
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
-    EventReceiver, Multicast, NetError, NetworkStatistics, PoolUserConfig, PoolUserNode, Port,
-    SctpMode,
+    EventReceiver, Multicast, NetError, NetworkStatistics, PoolUserClient, PoolUserConfig,
+    PoolUserNode, Port, SctpMode,
 };
 use rserpool_wire::asap::Resolution;
 use rserpool_wire::{PoolElementId, PoolHandle};
@@ -39,6 +39,10 @@ impl PoolUser {
             unread_octets_max: rserpool_net::UNREAD_OCTETS_MAX,
             seed: None,
         }
+    }
+
+    pub(crate) fn client(&self) -> &PoolUserClient {
+        self.node.client()
     }
 
     /// The pool elements of a pool, as many as the registrar likes, in the order of its policy.

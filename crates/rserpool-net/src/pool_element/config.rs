@@ -3,6 +3,7 @@
 use crate::kernel_sctp::SctpMode;
 use crate::multicast::Multicast;
 use crate::udp::Port;
+use rserpool_core::pool_element::UserTransportTemplate;
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_wire::parameter::Policy;
 use rserpool_wire::{PoolElementId, PoolHandle};
@@ -30,9 +31,8 @@ pub struct PoolElementConfig {
     pub sctp_port: Option<u16>,
     /// UDP port that carries SCTP.
     pub udp_port: Port,
-    /// Where its pool users go, if not to the socket of this registration: to another one of the
-    /// same process.
-    pub serve_at: Option<PoolElementEndpoints>,
+    /// Where its pool users go, if not to the socket that it registers from.
+    pub serve_at: Option<ServeAt>,
     /// Where announces are heard.
     pub multicast: Multicast,
     /// The protocol's timers.
@@ -48,6 +48,16 @@ pub struct PoolElementConfig {
     pub unread_octets_max: usize,
     /// Decides everything random in the machine; `None`: the system's randomness.
     pub seed: Option<u64>,
+}
+
+/// Where pool users go: to a socket of the application, or to that of another registration of the
+/// same process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServeAt {
+    /// The transport protocol and its port.
+    pub transport: UserTransportTemplate,
+    /// UDP port that carries it, if it is SCTP; 0: none does.
+    pub udp_port: u16,
 }
 
 /// Where pool users can reach a pool element.

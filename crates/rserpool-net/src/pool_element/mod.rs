@@ -4,7 +4,7 @@ mod config;
 mod drain;
 mod register_failed;
 
-pub use config::{PoolElementConfig, PoolElementEndpoints};
+pub use config::{PoolElementConfig, PoolElementEndpoints, ServeAt};
 pub use drain::Drained;
 pub use register_failed::RegisterFailed;
 
@@ -205,24 +205,28 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         announce: None,
         enrp_multicast: None,
     })?;
-    let own = || PoolElementEndpoints {
+    let endpoints = PoolElementEndpoints {
         addresses: network.udp_addresses(),
         sctp_port: network.sctp_port(),
         udp_port: network.udp_port(),
     };
-    let endpoints = config.serve_at.clone().unwrap_or_else(own);
-    let seed = config.seed.map_or_else(random_u64, Ok)?;
-    let machine_config = Config {
-        pool_handle: config.pool_handle,
-        id: config.id,
-        user_transport: UserTransportTemplate {
+    let takes_users = config.serve_at.is_none();
+    let serve_at = config.serve_at.unwrap_or_else(|| ServeAt {
+        transport: UserTransportTemplate {
             protocol: UserProtocol::Sctp,
             port: endpoints.sctp_port,
             transport_use: TransportUse::DATA_PLUS_CONTROL,
         },
+        udp_port: endpoints.udp_port,
+    });
+    let seed = config.seed.map_or_else(random_u64, Ok)?;
+    let machine_config = Config {
+        pool_handle: config.pool_handle,
+        id: config.id,
+        user_transport: serve_at.transport,
         addresses: (!config.addresses.is_empty()).then_some(config.addresses),
         encapsulation_ports: rserpool_wire::parameter::EncapsulationPorts {
-            user: encapsulation_port(endpoints.udp_port),
+            user: encapsulation_port(serve_at.udp_port),
             asap: None,
         },
         policy: config.policy,
@@ -250,7 +254,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         has_left: false,
         connections: 0,
         is_refusing: false,
-        takes_users: config.serve_at.is_none(),
+        takes_users,
     };
     role.give_up_after(config.register_timeout);
     let handed = (endpoints, registration_seen, accepted, first_answer);
