@@ -7,7 +7,8 @@
 )]
 
 use rserpool_sim::{
-    FaultKind, Outcome, Preset, Scenario, SessionStatistics, kill_serving, trial_scenario,
+    FaultKind, Outcome, Preset, Scenario, SessionStatistics, drain_serving, kill_serving,
+    trial_scenario,
 };
 use std::fmt::Display;
 use std::io::Write as _;
@@ -37,7 +38,9 @@ struct Options {
     first: u64,
     threads: u64,
     rounds: u64,
+    /// How they are killed, if they are not drained.
     how: FaultKind,
+    drains: bool,
     scenario: Scenario,
 }
 
@@ -48,6 +51,7 @@ impl Options {
             threads: 2,
             rounds: 0,
             how: FaultKind::Crash,
+            drains: false,
             scenario: trial_scenario(),
         };
         let mut rest = arguments.iter();
@@ -58,6 +62,10 @@ impl Options {
             let scenario = &mut options.scenario;
             match argument.as_str() {
                 "--kills" => options.rounds = parsed(argument, value)?,
+                "--drains" => {
+                    options.rounds = parsed(argument, value)?;
+                    options.drains = true;
+                }
                 "--faults" => options.how = parsed(argument, value)?,
                 "--from" => options.first = parsed(argument, value)?,
                 "--threads" => options.threads = parsed(argument, value)?,
@@ -91,7 +99,7 @@ impl Options {
                         let Some((seed, rounds)) = index.ok().and_then(|at| shares.get(at)) else {
                             break;
                         };
-                        let outcome = kill_serving(*seed, &self.scenario, self.how, *rounds);
+                        let outcome = self.run_one(*seed, *rounds);
                         if let Ok(mut totals) = totals.lock() {
                             totals.add(&outcome);
                         }
@@ -105,6 +113,16 @@ impl Options {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
+        }
+    }
+}
+
+impl Options {
+    fn run_one(&self, seed: u64, rounds: u64) -> Outcome {
+        if self.drains {
+            drain_serving(seed, &self.scenario, rounds)
+        } else {
+            kill_serving(seed, &self.scenario, self.how, rounds)
         }
     }
 }

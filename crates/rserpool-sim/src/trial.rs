@@ -1,9 +1,11 @@
-//! Trials of sessions: pool elements that have sessions are killed, one after the other.
+//! Trials of sessions: pool elements that have sessions are killed or drained, one after the
+//! other; at most half of the pool at one time.
 //!
 //! Must not know how a session goes on.
 
 use crate::outcome::conclude;
-use crate::{Fault, FaultKind, Outcome, Scenario, World};
+use crate::{Fault, FaultKind, NodeId, Outcome, Scenario, World};
+use rserpool_core::Timestamp;
 use std::time::Duration;
 
 /// What goes on before the first round: all register, all sessions begin.
@@ -16,6 +18,12 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_m
 /// bear for a while.
 const AWAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 const HANGING: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
+
+/// How long a pool element that is drained waits for its sessions: some end, others do not.
+const DEADLINE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(4));
+
+/// A trial whose rounds take longer than this on the average ends early.
+const ROUND_MAX: Duration = Duration::from_secs(60);
 
 /// What trials are done with unless something else is wanted: three registrars, a pool of eight,
 /// ten pool users that hold two sessions each, default timers.
@@ -35,11 +43,10 @@ pub fn kill_serving(seed: u64, scenario: &Scenario, kind: FaultKind, kills: u64)
     let mut world = World::new(seed, scenario);
     world.run_for(BEGINNING);
     let mut done = 0;
-    while done < kills && world.violations().is_empty() {
+    while done < kills && may_go_on(&world, kills) {
         let pause = world.random.between(PAUSE.0, PAUSE.1);
         world.run_for(pause);
-        let serving = world.serving();
-        let Some(victim) = world.random.pick(&serving).copied() else {
+        let Some(victim) = victim(&mut world) else {
             continue;
         };
         let (short, long) = if kind == FaultKind::Hang {
@@ -56,14 +63,63 @@ pub fn kill_serving(seed: u64, scenario: &Scenario, kind: FaultKind, kills: u64)
         });
         done += 1;
     }
-    let mut outcome = conclude(world);
+    let again = format!("--kills {kills} --faults {kind}");
+    told(conclude(world), seed, scenario, &again)
+}
+
+/// So many times a pool element that has sessions is drained: it leaves its pool, refuses new
+/// sessions, lets those that it has go on, and closes those that are left at a deadline of some
+/// seconds. Later it is back.
+pub fn drain_serving(seed: u64, scenario: &Scenario, drains: u64) -> Outcome {
+    let mut world = World::new(seed, scenario);
+    world.run_for(BEGINNING);
+    let mut begun = 0;
+    while begun < drains && may_go_on(&world, drains) {
+        let pause = world.random.between(PAUSE.0, PAUSE.1);
+        world.run_for(pause);
+        let Some(victim) = victim(&mut world) else {
+            continue;
+        };
+        let deadline = world.random.between(DEADLINE.0, DEADLINE.1);
+        world.drain(victim, deadline);
+        begun += 1;
+    }
+    // The last ones come to their end.
+    world.run_for(DEADLINE.1);
+    told(
+        conclude(world),
+        seed,
+        scenario,
+        &format!("--drains {drains}"),
+    )
+}
+
+/// One that has sessions, unless half of the pool is away: sessions are to have a place to go.
+fn victim(world: &mut World) -> Option<NodeId> {
+    let mut there = world.elements().to_vec();
+    there.retain(|node| world.is_registered_well(*node) && !world.is_draining(*node));
+    if there.len() * 2 <= world.elements().len() {
+        return None;
+    }
+    let mut serving = world.serving();
+    serving.retain(|node| there.contains(node));
+    world.random.pick(&serving).copied()
+}
+
+/// Nothing has gone wrong, and there is still hope for pool elements that have sessions.
+fn may_go_on(world: &World, rounds: u64) -> bool {
+    let longest = ROUND_MAX * u32::try_from(rounds).unwrap_or(u32::MAX);
+    world.violations().is_empty() && world.now() <= Timestamp(BEGINNING + longest)
+}
+
+/// Violations say how to see them again.
+fn told(mut outcome: Outcome, seed: u64, scenario: &Scenario, again: &str) -> Outcome {
     for violation in &mut outcome.violations {
         let Scenario {
             preset, sessions, ..
         } = scenario;
         violation.reproduce = format!(
-            "cargo xtask sim --kills {kills} --faults {kind} --preset {preset} \
-             --sessions {sessions} --from {seed}"
+            "cargo xtask sim {again} --preset {preset} --sessions {sessions} --from {seed}"
         );
     }
     outcome

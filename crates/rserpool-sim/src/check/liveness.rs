@@ -121,6 +121,14 @@ impl World {
         })
     }
 
+    /// Whether a pool element runs and its home registrar lists it.
+    pub(crate) fn is_registered_well(&self, node: NodeId) -> bool {
+        match &self.nodes[node.index()].actor {
+            Actor::Element(element) => self.is_registered(node, &element.snapshot()),
+            Actor::Nobody | Actor::Registrar(_) | Actor::User(..) | Actor::Stranger(_) => false,
+        }
+    }
+
     fn is_registered(&self, node: NodeId, snapshot: &Snapshot) -> bool {
         let Some(home) = registrar_at(snapshot.home.as_ref()) else {
             return false;

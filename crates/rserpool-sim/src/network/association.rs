@@ -115,6 +115,8 @@ pub(crate) struct Association {
     pub(crate) give_up_at: Timestamp,
     /// Nothing arrives any more; the ends will notice.
     pub(crate) broken: bool,
+    /// The pool element did not want it any more, and was there.
+    pub(crate) is_closed_in_good_order: bool,
     /// What keeps the ends from hearing each other, counted.
     pub(crate) troubles: u32,
     /// Changes with the first trouble and with the end of the last one.
@@ -188,6 +190,7 @@ impl Association {
             up_at: Timestamp::ZERO,
             give_up_at,
             broken: false,
+            is_closed_in_good_order: false,
             troubles: 0,
             epoch: 0,
             disturbed_until: Timestamp::ZERO,

@@ -25,12 +25,28 @@ pub use statistics::SessionStatistics;
 
 use crate::network::EndId;
 use crate::node::NodeId;
+use rserpool_core::Timestamp;
 use rserpool_core::pool_user::RequestId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Numbers a session; never used twice in a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct SessionId(pub(crate) u32);
+
+/// A pool element is drained.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Draining {
+    /// Which process.
+    pub(crate) incarnation: u32,
+    /// When it refuses new sessions.
+    pub(crate) leave_by: Timestamp,
+    /// When sessions that are left are closed.
+    pub(crate) deadline: Timestamp,
+    /// How many sessions it had when it began to refuse others.
+    pub(crate) begun: Option<usize>,
+    /// How many of them were closed.
+    pub(crate) moved: usize,
+}
 
 /// All sessions, with who finds them by what.
 #[derive(Debug, Default)]
@@ -41,14 +57,24 @@ pub(crate) struct Sessions {
     pub(crate) by_end: BTreeMap<EndId, SessionId>,
     /// By the request for a pool element.
     pub(crate) by_request: BTreeMap<(NodeId, RequestId), SessionId>,
+    /// Pool users' ends whose other end has died: until when what it sent before still arrives.
+    pub(crate) silenced: BTreeMap<EndId, Timestamp>,
     /// By the pool element's end of their association.
     pub(crate) served: BTreeMap<EndId, ServedSession>,
+    /// The pool elements that are drained now.
+    pub(crate) draining: BTreeMap<NodeId, Draining>,
 }
 
 impl Sessions {
     pub(crate) fn next_id(&mut self) -> SessionId {
         self.latest += 1;
         SessionId(self.latest)
+    }
+
+    /// Of these ends, those at which a session is served.
+    pub(crate) fn served_by(&self, ends: &BTreeSet<EndId>) -> Vec<EndId> {
+        let ends = ends.iter().copied();
+        ends.filter(|end| self.served.contains_key(end)).collect()
     }
 
     /// Those that a pool user holds.

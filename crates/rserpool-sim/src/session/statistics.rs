@@ -38,7 +38,7 @@ pub struct SessionStatistics {
     pub interval_repeated_max: u64,
     /// From the notice that the pool element is gone to the first answer of the next one.
     pub gaps_after_notice: Vec<Duration>,
-    /// From the pool element's death to that answer.
+    /// From the pool element's death, or its closing of the session, to that answer.
     pub gaps_in_all: Vec<Duration>,
 }
 

@@ -75,6 +75,7 @@ impl World {
 
     /// Whoever runs a pool element that was refused for good looks into it and starts it again.
     pub(super) fn on_element_event(&mut self, node: NodeId, event: &pool_element::Event) {
+        self.on_left(node, event);
         if let pool_element::Event::RegistrationRejected {
             will_retry: false, ..
         } = event

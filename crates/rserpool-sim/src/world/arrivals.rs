@@ -62,7 +62,7 @@ impl World {
     pub(super) fn on_arrival(&mut self, end: EndId, octets: OctetsId) {
         let association = &self.associations[end.association() as usize];
         let own = &association.ends[end.side()];
-        if own.state != EndState::Up || association.broken {
+        if own.state != EndState::Up || association.broken || self.is_silenced(end) {
             self.octets.release(octets);
             return;
         }

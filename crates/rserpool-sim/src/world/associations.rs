@@ -159,8 +159,9 @@ impl World {
     fn accepts(&self, node: NodeId, target: &Target) -> bool {
         match (&self.nodes[node.index()].actor, target) {
             (Actor::Registrar(_), Target::Registrar(_) | Target::Peer(_))
-            | (Actor::Element(_), Target::PoolElement(_) | Target::Service(_))
+            | (Actor::Element(_), Target::PoolElement(_))
             | (Actor::Stranger(_), Target::Peer(_)) => true,
+            (Actor::Element(_), Target::Service(_)) => self.takes_sessions(node),
             (
                 Actor::Nobody
                 | Actor::Registrar(_)
@@ -281,6 +282,12 @@ impl World {
         }
     }
 
+    /// A node closes its end of a session, so that the other one knows that it is not lost.
+    pub(super) fn close_in_good_order(&mut self, end: EndId) {
+        self.associations[end.association() as usize].is_closed_in_good_order = true;
+        self.close(end);
+    }
+
     /// A node closes its end; the other is told after everything that was sent before.
     pub(super) fn close(&mut self, end: EndId) {
         let association = &mut self.associations[end.association() as usize];
@@ -395,6 +402,7 @@ impl World {
             | Occurrence::Start { .. }
             | Occurrence::Activity { .. }
             | Occurrence::Session { .. }
+            | Occurrence::Draining { .. }
             | Occurrence::Fault { .. }
             | Occurrence::FaultEnds { .. }
             | Occurrence::Check { .. } => {}

@@ -12,6 +12,7 @@
 //! | `activity` | what pool users and strangers do of their own accord |
 //! | `sessions` | what pool users do to hold sessions |
 //! | `services` | what pool elements do for sessions |
+//! | `draining` | a pool element leaves without an interruption |
 //!
 //! Must not know how a machine decides.
 
@@ -19,6 +20,7 @@ mod activity;
 mod arrivals;
 mod associations;
 mod build;
+mod draining;
 mod faults;
 mod forgery;
 mod machines;
@@ -239,6 +241,7 @@ impl World {
             Occurrence::Start { node } => self.on_start(node),
             Occurrence::Activity { node, incarnation } => self.on_activity(node, incarnation),
             Occurrence::Session { session, epoch } => self.on_session(session, epoch),
+            Occurrence::Draining { node } => self.on_draining(node),
             Occurrence::Fault { index } => self.begin_fault(index),
             Occurrence::FaultEnds { index } => self.end_fault(index),
             Occurrence::Check { index } => self.on_deferred_check(index),

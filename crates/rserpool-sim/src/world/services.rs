@@ -10,6 +10,7 @@ use crate::octets::OctetsId;
 use crate::session::{Data, Interruption, Packet, Progress, ServedSession, SessionId};
 use crate::session::{Stage, cookie_interval};
 use crate::transcript::Mark;
+use rserpool_core::Timestamp;
 use rserpool_core::session::{
     PoolElementSessionCommand, PoolElementSessionEvent, PoolElementSessionOutput,
 };
@@ -66,6 +67,7 @@ impl World {
 
     pub(super) fn service_lost(&mut self, end: EndId) {
         self.sessions.served.remove(&end);
+        self.look_after_draining(self.node_of(end));
     }
 
     fn service_received(&mut self, end: EndId, packet: Packet) {
@@ -139,24 +141,40 @@ impl World {
 
     /// A process dies: its ends of sessions are gone, and the other ends will notice.
     pub(super) fn end_services_of(&mut self, node: NodeId) {
-        let died_at = Some(self.now);
-        let mut has_served = false;
-        for end in self.nodes[node.index()].ends.clone() {
-            if self.sessions.served.remove(&end).is_none() {
-                continue;
-            }
-            has_served = true;
-            let other = end.other();
-            let id = self.sessions.by_end.get(&other);
-            let held = id.and_then(|id| self.sessions.held.get_mut(id));
-            if let Some(held) = held.filter(|held| matches!(held.stage, Stage::Up { .. })) {
-                held.interruption.get_or_insert(Interruption {
-                    died_at,
-                    noticed_at: None,
-                });
-            }
+        let ends = self.sessions.served_by(&self.nodes[node.index()].ends);
+        for end in &ends {
+            self.sessions.served.remove(end);
+            self.interrupt(*end);
+            self.silence(end.other());
         }
-        self.statistics.sessions.kills += u64::from(has_served);
+        self.statistics.sessions.kills += u64::from(!ends.is_empty());
+    }
+
+    /// Of what was under way to this end, the rest gets lost: nobody sends it again.
+    fn silence(&mut self, end: EndId) {
+        let association = &self.associations[end.association() as usize];
+        let latest = association.ends[end.side()].latest_arrival.max(self.now);
+        let until = self.random.between(self.now.0, latest.0);
+        self.sessions.silenced.insert(end, Timestamp(until));
+    }
+
+    /// Whether what arrives at this end now would have had to be sent again.
+    pub(super) fn is_silenced(&self, end: EndId) -> bool {
+        let until = self.sessions.silenced.get(&end);
+        until.is_some_and(|until| *until < self.now)
+    }
+
+    /// From now on, nothing comes from this end of a session.
+    pub(super) fn interrupt(&mut self, served: EndId) {
+        let died_at = Some(self.now);
+        let id = self.sessions.by_end.get(&served.other());
+        let held = id.and_then(|id| self.sessions.held.get_mut(id));
+        if let Some(held) = held.filter(|held| matches!(held.stage, Stage::Up { .. })) {
+            held.interruption.get_or_insert(Interruption {
+                died_at,
+                noticed_at: None,
+            });
+        }
     }
 
     /// The pool elements that have sessions now.

@@ -30,6 +30,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
+/// A pool element that closes an association sooner than this is not asked again at once.
+const SHORT_LIVED: Duration = Duration::from_millis(100);
+
 /// The most requests of a session, and of those that wait for their answer.
 const REQUESTS_MAX: u64 = 400;
 const WINDOW_MAX: u64 = 8;
@@ -214,6 +217,7 @@ impl World {
 
     /// The pool element is gone, or has closed the association.
     pub(super) fn session_lost(&mut self, end: EndId) {
+        self.sessions.silenced.remove(&end);
         let Some(id) = self.sessions.by_end.remove(&end) else {
             return;
         };
@@ -223,7 +227,16 @@ impl World {
             held.control
                 .handle_input(PoolUserSessionInput::AssociationDown { association });
         }
-        self.report_and_select(id);
+        let lost = &self.associations[end.association() as usize];
+        if !lost.is_closed_in_good_order {
+            return self.report_and_select(id);
+        }
+        // It is reachable; it only does not want to be used.
+        let rest = SHORT_LIVED.saturating_sub(self.now.since(lost.up_at));
+        if let Some(held) = self.sessions.held.get_mut(&id) {
+            held.set_stage(Stage::Waiting);
+            self.plan_session(id, (rest, rest));
+        }
     }
 
     /// No answer for too long, though the association is up.
@@ -302,6 +315,7 @@ impl World {
     }
 
     fn finish(&mut self, id: SessionId, end: EndId) {
+        self.sessions.silenced.remove(&end);
         self.close(end);
         self.sessions.by_end.remove(&end);
         if let Some(held) = self.sessions.held.remove(&id) {
@@ -355,6 +369,9 @@ impl World {
         sessions
             .by_end
             .retain(|_, id| sessions.held.contains_key(id));
+        sessions
+            .silenced
+            .retain(|end, _| sessions.by_end.contains_key(end));
     }
 
     /// A message leaves this end on the control channel.
