@@ -11,8 +11,10 @@ use crate::option::{node, policy, registrars};
 use crate::output::{self, Format};
 use crate::signals::Signals;
 use anyhow::anyhow;
-use rserpool::{Multicast, PoolElement, PoolElementId, PoolHandle};
+use rserpool::{Multicast, NodeEvent, PoolElement, PoolElementId, PoolHandle};
+use rserpool_core::pool_element::Event;
 use rserpool_wire::parameter::Policy;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,9 +64,6 @@ Examples:
   rsp serve calc --pool CalcAppPool             for rsplib's calcappclient
   rsp connect echo                              use it";
 
-/// How long the end of the last sessions may take.
-const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
-
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let mut signals = Signals::listen()?;
     let handle = arguments
@@ -89,55 +88,34 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         settings.jobs_max,
         arguments.policy.clone(),
     );
-    let mut sessions = tokio::task::JoinSet::new();
-    let (ending, ending_seen) = tokio::sync::watch::channel(());
     let stop = signals.stop();
     let end = arguments.node.life.ended();
     tokio::pin!(stop, end);
     loop {
         tokio::select! {
             connection = element.accept() => match connection {
-                Some(connection) => {
+                Some(mut connection) => {
                     let (settings, jobs) = (Arc::clone(&settings), Arc::clone(&jobs));
                     let service = arguments.service;
-                    let mut ending = ending_seen.clone();
-                    sessions.spawn(async move {
-                        let mut connection = connection;
-                        tokio::select! {
-                            () = service.serve(&mut connection, &settings, &jobs) => {}
-                            // Its user is told, and goes on elsewhere.
-                            _ = ending.changed() => connection.close().await,
-                        }
+                    // It ends with its session.
+                    tokio::spawn(async move {
+                        service.serve(&mut connection, &settings, &jobs).await;
                     });
                 }
                 None => return Err(anyhow!("the pool element has ended").into()),
             },
-            // Sessions that have ended make room.
-            Some(_) = sessions.join_next() => {}
             policy = load.changed() => element.set_policy(policy).await,
             () = &mut stop => break,
             () = &mut end => break,
         }
     }
-    let id = element.id();
-    element.deregister().await;
-    if arguments.format.format() == Format::Json {
-        let (pool_handle, pool_element) = (handle.to_string(), id.to_string());
-        output::json(&Report::Deregistered {
-            pool_handle,
-            pool_element,
-        })?;
-    }
-    // Users have had the change by now; those that are still here get a moment to go.
-    let drain = Duration::from_millis(arguments.drain_ms);
-    let all = async { while sessions.join_next().await.is_some() {} };
-    if tokio::time::timeout(drain, all).await.is_err() {
-        ending.send_replace(());
-        let all = async { while sessions.join_next().await.is_some() {} };
-        // Users that are gone too do not answer.
-        let _ = tokio::time::timeout(CLOSING_TIMEOUT, all).await;
-    }
-    Ok(())
+    let told = say_when_deregistered(arguments.format.format(), &element);
+    let (told, drained) = tokio::join!(
+        told,
+        element.drain(Duration::from_millis(arguments.drain_ms))
+    );
+    tracing::info!(drained.finished, drained.moved, "all sessions have ended");
+    Ok(told?)
 }
 
 async fn register(arguments: &Arguments, handle: &PoolHandle) -> Result<PoolElement, Failure> {
@@ -186,6 +164,33 @@ fn say_registered(format: Format, element: &PoolElement) -> std::io::Result<()> 
             home,
         }),
         Format::Table => output::line(format!("element {id} of pool {pool}, registered at {home}")),
+    }
+}
+
+/// Sessions may go on for a while after that.
+fn say_when_deregistered(
+    format: Format,
+    element: &PoolElement,
+) -> impl Future<Output = std::io::Result<()>> + use<> {
+    let (pool_handle, pool_element) = (element.pool_handle().to_string(), element.id().to_string());
+    let mut events = element.events();
+    async move {
+        while let Some(event) = events.recv().await {
+            let is_over = matches!(
+                event,
+                NodeEvent::Machine(Event::Deregistered | Event::DeregistrationFailed { .. })
+            );
+            if is_over {
+                break;
+            }
+        }
+        match format {
+            Format::Table => Ok(()),
+            Format::Json => output::json(&Report::Deregistered {
+                pool_handle,
+                pool_element,
+            }),
+        }
     }
 }
 
