@@ -101,6 +101,18 @@ impl Child {
         Ok(kill(pid, signal)?)
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) fn ended(&mut self, within: Duration) -> Result<(), Failure> {
+        let end = Instant::now() + within;
+        while self.process.try_wait()?.is_none() {
+            if Instant::now() > end {
+                return Err(format!("it has not ended within {} s", within.as_secs()).into());
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
     /// As `kill -9` does; what it has told can still be read.
     pub(crate) fn kill(&mut self) -> Result<(), Failure> {
         self.process.kill()?;

@@ -1,5 +1,6 @@
 //! A process of one pool element that counts the requests of each session, and keeps what it has
-//! counted in cookies: `ready ID` when it is registered. Ends with its standard input.
+//! counted in cookies: `ready ID` when it is registered. Ends with its standard input;
+//! SIGTERM drains it.
 
 use crate::Failure;
 use crate::count::{Answer, Count, number};
@@ -7,10 +8,20 @@ use crate::elements::say;
 use crate::options::Options;
 use crate::scope::PATIENCE;
 use rserpool::{Connection, CookieKey, CookieSeal, Multicast, PoolElement};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) fn run(arguments: &[String]) -> Result<bool, Failure> {
-    let values = ["registrars", "address", "preset", "pool", "key", "interval"];
+    let values = [
+        "registrars",
+        "address",
+        "preset",
+        "pool",
+        "key",
+        "interval",
+        "drain-ms",
+    ];
     let options = Options::parse(arguments, &values, &[])?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -35,9 +46,15 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         interval: options.number("interval", 10)?.max(1).into(),
     };
     say(&format!("ready {}", element.id()));
+    let drain = Duration::from_millis(options.number("drain-ms", 0)?.into());
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut stop = signal(SignalKind::terminate())?;
     loop {
         tokio::select! {
+            _ = stop.recv() => {
+                element.drain(drain).await;
+                return Ok(());
+            }
             Some(connection) = element.accept() => {
                 tokio::spawn(counter.clone().serve(connection));
             }

@@ -1,4 +1,5 @@
-//! `cargo xtask sessions`: the pool elements of sessions are killed, one after the other.
+//! `cargo xtask sessions`: the pool elements of sessions are killed, or drained, one after the
+//! other.
 
 use crate::child::Child;
 use crate::counting::Report;
@@ -7,6 +8,7 @@ use crate::registrar::{Registrar, Site, all_of};
 use crate::scope::PATIENCE;
 use crate::table::{Goal, Table};
 use crate::{Failure, milliseconds, now};
+use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
@@ -18,21 +20,37 @@ const CALM_MORE_MS: u64 = 70;
 
 /// What is done.
 struct Plan {
-    kills: u32,
+    end: End,
+    ends: u32,
     elements: u32,
     sessions: u32,
     interval: u32,
     pause: String,
+    /// For so long sessions may go on.
+    drain: String,
     preset: Preset,
+}
+
+/// How a pool element ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Kill,
+    Drain,
 }
 
 pub(crate) fn run(arguments: &[String]) -> Result<bool, Failure> {
     let values = [
-        "kills", "elements", "sessions", "interval", "pause-ms", "preset",
+        "kills", "drains", "drain-ms", "elements", "sessions", "interval", "pause-ms", "preset",
     ];
     let options = Options::parse(arguments, &values, &["strict", "json"])?;
+    let end = match options.number("drains", 0)? {
+        0 => (End::Kill, options.number("kills", 500)?.max(1)),
+        drains => (End::Drain, drains),
+    };
     let plan = Plan {
-        kills: options.number("kills", 500)?.max(1),
+        end: end.0,
+        ends: end.1,
+        drain: options.number("drain-ms", 50)?.to_string(),
         elements: options.number("elements", 3)?.max(1),
         sessions: options.number("sessions", 24)?.max(1),
         interval: options.number("interval", 10)?.max(1),
@@ -40,16 +58,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Failure> {
         preset: options.preset()?,
     };
     let mut scope = Scope::begin(&plan)?;
-    let mut killed = BTreeMap::new();
-    for number in 1..=plan.kills {
-        if number % 50 == 0 {
-            eprintln!("kill {number} of {}", plan.kills);
+    let mut ended = BTreeMap::new();
+    for number in 1..=plan.ends {
+        if number % 100 == 0 {
+            eprintln!("{number} of {}", plan.ends);
         }
-        let (id, at) = scope.kill_the_busiest()?;
-        killed.insert(id, at);
+        let (id, at) = scope.end_the_busiest(plan.end)?;
+        ended.insert(id, at);
     }
     let mut table = Table::default();
-    scope.tell(&plan, &killed, &mut table)?;
+    scope.tell(&plan, &ended, &mut table)?;
     if options.has("json") {
         table.print_json(&plan.title());
     } else {
@@ -60,10 +78,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Failure> {
 
 impl Plan {
     fn title(&self) -> String {
+        let how = match self.end {
+            End::Kill => "killed",
+            End::Drain => "drained",
+        };
         format!(
-            "The pool element that serves most sessions is killed, {} times: {} pool elements, \
+            "The pool element that serves most sessions is {how}, {} times: {} pool elements, \
              {} sessions, a cookie every {} requests, preset {}",
-            self.kills,
+            self.ends,
             self.elements,
             self.sessions,
             self.interval,
@@ -94,6 +116,7 @@ impl Scope {
         // Whoever can see it here is on this machine, where nothing is secret about it.
         let key = format!("{:016x}", now()).repeat(4);
         told.extend([("key", key), ("interval", plan.interval.to_string())]);
+        told.push(("drain-ms", plan.drain.clone()));
         let mut elements = BTreeMap::new();
         for _ in 0..plan.elements {
             let (id, element) = start_element(&told)?;
@@ -111,8 +134,9 @@ impl Scope {
         })
     }
 
-    /// Kills the pool element that serves most sessions, and waits until they are with others.
-    fn kill_the_busiest(&mut self) -> Result<(String, u64), Failure> {
+    /// Ends the pool element that serves most sessions, and waits until they are with others. One
+    /// that is drained is replaced first, as one would: a new release, say.
+    fn end_the_busiest(&mut self, end: End) -> Result<(String, u64), Failure> {
         sleep(CALM + Duration::from_millis(now() / 7 % CALM_MORE_MS));
         self.users.tell("where")?;
         let line = self.users.answer("where ", PATIENCE)?;
@@ -121,19 +145,38 @@ impl Scope {
         let busiest = places.into_iter().max_by_key(|(_, sessions)| *sessions);
         let (id, _) = busiest.ok_or("no session is left")?;
         let mut victim = self.elements.remove(&id).ok_or("an unknown pool element")?;
-        let at = now();
-        victim.kill()?;
-        let (new, element) = start_element(&self.told)?;
-        self.elements.insert(new, element);
+        let at = match end {
+            End::Kill => {
+                let at = now();
+                victim.kill()?;
+                self.start_element()?;
+                at
+            }
+            End::Drain => {
+                self.start_element()?;
+                let at = now();
+                victim.signal(Signal::SIGTERM)?;
+                at
+            }
+        };
         self.users.tell(&format!("without {id}"))?;
         self.users.answer("without", 2 * PATIENCE)?;
+        if end == End::Drain {
+            victim.ended(PATIENCE)?;
+        }
         Ok((id, at))
+    }
+
+    fn start_element(&mut self) -> Result<(), Failure> {
+        let (id, element) = start_element(&self.told)?;
+        self.elements.insert(id, element);
+        Ok(())
     }
 
     fn tell(
         &mut self,
         plan: &Plan,
-        killed: &BTreeMap<String, u64>,
+        ended: &BTreeMap<String, u64>,
         table: &mut Table,
     ) -> Result<(), Failure> {
         self.users.tell("report")?;
@@ -142,7 +185,11 @@ impl Scope {
         let failovers = self.failovers()?;
         let interval = u64::from(plan.interval);
         let beyond = failovers.iter().filter(|one| one.repeated > interval);
-        table.add("kills", "", Goal::None, plan.kills.into());
+        let what = match plan.end {
+            End::Kill => "kills",
+            End::Drain => "drained",
+        };
+        table.add(what, "", Goal::None, plan.ends.into());
         table.add("sessions", "", Goal::None, plan.sessions.into());
         table.never("sessions lost", report.lost);
         let answered = u32::try_from(report.answered)?;
@@ -156,7 +203,7 @@ impl Scope {
             let goal = Goal::AtMost(plan.interval);
             table.add("requests repeated in one", "", goal, repeated.into());
         }
-        tell_gaps(&failovers, killed, table)
+        tell_gaps(&failovers, ended, table)
     }
 
     fn failovers(&self) -> Result<Vec<Failover>, Failure> {
@@ -203,18 +250,18 @@ impl Failover {
 
 fn tell_gaps(
     failovers: &[Failover],
-    killed: &BTreeMap<String, u64>,
+    ended: &BTreeMap<String, u64>,
     table: &mut Table,
 ) -> Result<(), Failure> {
     let (mut whole, mut own) = (Vec::new(), Vec::new());
     for failover in failovers {
-        let at = killed.get(&failover.from);
-        let at = at.ok_or("a failover from a pool element that was not killed")?;
+        let at = ended.get(&failover.from);
+        let at = at.ok_or("a failover from a pool element that did not end")?;
         whole.push(milliseconds(*at, failover.at));
         own.push(failover.gap_ms);
     }
     let goal = Goal::AtMost(1_000);
-    tell_times("gap, from the kill to a new answer", goal, &whole, table);
+    tell_times("gap, from the end to a new answer", goal, &whole, table);
     let what = "of it, from noticing to another element";
     tell_times(what, Goal::None, &own, table);
     Ok(())
