@@ -2,13 +2,14 @@
 
 use crate::membership::leave_all;
 use crate::options::{client_options, node_options};
-use crate::{Member, Membership, RegisterFailed, Timers};
+use crate::{Member, Membership, PoolUser, RegisterFailed, ResolveFailed, Timers};
 use rserpool_core::pool_element::{Event, UserProtocol, UserTransportTemplate};
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
     Connection, Drained, EventReceiver, Multicast, NetworkStatistics, PoolElementConfig,
     PoolElementEndpoints, PoolElementNode, Port, SctpMode, ServeAt,
 };
+use rserpool_wire::asap::BusinessCard;
 use rserpool_wire::parameter::{Policy, TransportUse};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::net::IpAddr;
@@ -106,6 +107,23 @@ impl PoolElement {
     /// rejected by the registrar, which is an event.
     pub async fn set_policy(&self, policy: Policy) {
         self.node.set_policy(policy).await;
+    }
+
+    /// By whom it can be replaced: the other elements of its pool, in the order of the pool's
+    /// policy. For [`Session::set_business_card`](crate::Session::set_business_card) if it is a
+    /// pool user too (RFC 3237 §2.3), so that whoever it talks to can call back its pool; and for
+    /// [`Connection::send_business_card`].
+    ///
+    /// # Errors
+    /// See [`ResolveFailed`].
+    pub async fn business_card(&self, user: &PoolUser) -> Result<BusinessCard, ResolveFailed> {
+        let pool_handle = self.pool_handle().clone();
+        let mut pool_elements = user.resolve(pool_handle.clone()).await?.pool_elements;
+        pool_elements.retain(|element| element.id() != self.id());
+        Ok(BusinessCard {
+            pool_handle,
+            pool_elements,
+        })
     }
 
     /// Counters of its transport; `None` if it has ended.

@@ -201,3 +201,51 @@ async fn a_pool_that_cannot_be_joined_leaves_the_others_as_they_are() {
     assert!(element.is_registered());
     assert_eq!(element_count(&registrar).await, 3);
 }
+
+/// The registrar that takes over finds the one of its pools like the other.
+#[tokio::test]
+async fn all_registrations_of_a_pool_element_are_taken_over() {
+    let survivor = registrar().start().await.unwrap();
+    let peer = survivor.endpoints().as_peer();
+    let second = registrar().peer(peer).start().await.unwrap();
+    let initialized = async {
+        loop {
+            let snapshot = second.snapshot().await.unwrap();
+            if snapshot.initialized && !snapshot.peers.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    soon("initialization", initialized).await;
+    // It knows no other registrar.
+    let builder = element(&sctp(&second)).also_in(Membership::new("calc"));
+    let mut element = builder.register().await.unwrap();
+    until_count(&survivor, 2).await;
+    soon("the end", second.shutdown()).await;
+    let home = sctp(&survivor).udp_port;
+    let is_home = |at: Option<RegistrarAddress>| at.is_some_and(|at| at.udp_port == home);
+    let taken_over = async {
+        while !is_home(element.home_registrar()) || !is_home(element.members()[0].home_registrar())
+        {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    soon("new homes", taken_over).await;
+
+    // The registrar that came to it is no user: the application is told that it has gone.
+    let user = user(&sctp(&survivor)).start().await.unwrap();
+    for pool in ["echo", "calc"] {
+        let session = soon("connect", user.connect(pool)).await.unwrap();
+        session.send("hello").await.unwrap();
+        let received = loop {
+            let mut connection = soon("accept", element.accept()).await.unwrap();
+            if let Some(received) = soon("a message", connection.recv()).await {
+                break received;
+            }
+        };
+        assert_eq!(received.data, b"hello");
+    }
+    let drained = soon("draining", element.drain(Duration::from_secs(60))).await;
+    assert_eq!(drained.moved, 0, "{drained:?}");
+}
