@@ -129,6 +129,27 @@ async fn a_policy_of_ones_own_is_followed() {
     policy.ended().await;
 }
 
+#[tokio::test]
+async fn own_sockets_go_to_the_next_server() {
+    let (_registrar, at) = scope().await;
+    let sockets = example("own_sockets").await;
+    let mut elements = two(&sockets, &["serve", &at], "element ").await;
+    let mut user = Example::start(&sockets, &[&at]);
+    user.say("hello").await;
+    let line = user.line().await;
+    let serving = line.strip_suffix(" hello").unwrap().to_owned();
+    kill(&mut elements, &serving).await;
+    user.say("again").await;
+    let failed = user.line().await;
+    assert!(
+        failed.starts_with(&format!("server {serving} has failed")),
+        "{failed}"
+    );
+    let (other, _) = &elements[0];
+    assert_eq!(user.line().await, format!("{other} again"));
+    user.ended().await;
+}
+
 /// The short form of `cargo xtask sessions`, which is its own judge.
 #[tokio::test]
 async fn sessions_outlive_their_pool_elements() {
