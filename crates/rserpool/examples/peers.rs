@@ -11,8 +11,8 @@
 //! reminder calls the pool that was on its card, and the one that listens is told.
 
 use rserpool::{
-    BusinessCard, Connection, ConnectionEvent, Multicast, PoolElement, PoolElementBuilder,
-    PoolUser, RegistrarAddress,
+    Connection, ConnectionEvent, Multicast, PoolElement, PoolElementBuilder, PoolUser,
+    RegistrarAddress,
 };
 use std::time::Duration;
 
@@ -104,15 +104,9 @@ async fn listen(element: PoolElementBuilder) -> Result<(), Failure> {
 /// Asks for a reminder and ends.
 async fn ask(element: PoolElementBuilder, user: PoolUser, seconds: &str) -> Result<(), Failure> {
     let element = element.register().await?;
-    let pool_handle = element.pool_handle().clone();
-    let pool_elements = user.resolve(pool_handle.clone()).await?.pool_elements;
     let mut session = user.connect("reminders").await?;
-    session
-        .set_business_card(BusinessCard {
-            pool_handle,
-            pool_elements,
-        })
-        .await;
+    let card = element.business_card(&user).await?;
+    session.set_business_card(card).await;
     session.send(seconds).await?;
     session.recv().await?;
     println!("element {} dies", element.id());

@@ -150,6 +150,43 @@ async fn own_sockets_go_to_the_next_server() {
     user.ended().await;
 }
 
+#[tokio::test]
+async fn jobs_outlive_the_elements_that_work_on_them() {
+    let (_registrar, at) = scope().await;
+    let jobs = example("prime_jobs").await;
+    let key = std::env::temp_dir().join(format!("rserpool-key-{}", std::process::id()));
+    std::fs::write(&key, "5a".repeat(32)).unwrap();
+    let serve = ["serve", key.to_str().unwrap(), &at];
+    let mut elements = two(&jobs, &serve, "element ").await;
+    elements.extend(two(&jobs, &serve, "element ").await);
+    let mut user = Example::start(&jobs, &["count", "3000000", &at]);
+    let first = user.line_after("element ").await;
+    let first = first.strip_suffix(" begins").unwrap();
+    so_far(&mut user).await;
+    so_far(&mut user).await;
+    kill(&mut elements, first).await;
+    let second = user.line_after("element ").await;
+    let second = second.strip_suffix(" goes on").unwrap();
+    so_far(&mut user).await;
+    let index = elements.iter().position(|(id, _)| id == second).unwrap();
+    elements[index].1.terminate();
+    // It is done meanwhile, or handed over.
+    user.line_after("216816 primes below 3000000").await;
+    user.ended().await;
+    let drained = elements[index].1.line().await;
+    assert!(
+        ["1 finished, 0 moved", "0 finished, 1 moved"].contains(&drained.as_str()),
+        "{drained}"
+    );
+    elements[index].1.ended().await;
+    std::fs::remove_file(&key).unwrap();
+}
+
+/// Something new is known.
+async fn so_far(user: &mut Example) {
+    while !user.line().await.ends_with(" so far") {}
+}
+
 /// The short form of `cargo xtask sessions`, which is its own judge.
 #[tokio::test]
 async fn sessions_outlive_their_pool_elements() {

@@ -1,6 +1,8 @@
 //! An example, built like this test and run as a process, as its documentation says.
 
 use super::soon;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -49,6 +51,12 @@ impl Example {
                 return rest.to_owned();
             }
         }
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
+        kill(pid, Signal::SIGTERM).unwrap();
     }
 
     /// As `kill -9` does.
