@@ -2,17 +2,17 @@
 
 use rserpool_core::Timestamp;
 use rserpool_core::two_call::{TRIED_FOR, TRIED_MAX, TriedServers};
-use rserpool_wire::PoolElementId;
 use rserpool_wire::parameter::{
     EncapsulationPorts, EncodedPoolElement, Policy, PoolElement, TcpTransport, UserTransport,
 };
+use rserpool_wire::{PoolElementId, RegistrationLife};
 use std::time::Duration;
 
 fn server(id: u32) -> EncodedPoolElement {
     let element = PoolElement {
         id: PoolElementId(id),
         home_registrar: None,
-        registration_life: None,
+        registration_life: RegistrationLife::Infinite,
         user_transport: UserTransport::Tcp(TcpTransport {
             port: 80,
             address: [127, 0, 0, 1].into(),

@@ -454,6 +454,7 @@ fn pool_element(home: &Host) -> PoolElementConfig {
         addresses: loopback(),
         sctp_port: None,
         udp_port: Port::Any,
+        serve_at: None,
         multicast: Multicast::off(),
         timers: rserpool_core::Timers::default(),
         compatibility: rserpool_core::Compatibility::default(),

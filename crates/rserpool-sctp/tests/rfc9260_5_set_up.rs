@@ -94,6 +94,30 @@ fn init_is_refused_at_once_where_nobody_listens() {
     assert_eq!(network.hosts[deaf].endpoint.statistics().inits_refused, 1);
 }
 
+/// Whoever has the cookie of an endpoint that has stopped listening since need not wait until its
+/// T1-cookie has run out often enough; associations that there are go on.
+#[test]
+fn an_endpoint_that_stops_listening_refuses_cookies_that_it_gave() {
+    let mut network = Network::new(1);
+    let (early, late) = (network.add(client_config()), network.add(client_config()));
+    let server = network.add(server_config());
+    let (_, theirs) = network.associate(early, server);
+    let ours = network.connect(late, server);
+    let start = network.now;
+    while network.seen.last().map(|seen| first_chunk(&seen.payload)) != Some(INIT_ACK) {
+        network.step();
+    }
+    network.hosts[server].endpoint.stop_listening();
+    network.time_until_down(late, ours, millis(10));
+    let expected = DownReason::Refused { cause: None };
+    assert_eq!(network.down(late, ours), Some(expected));
+    assert_eq!(network.now.0 - start.0, millis(4));
+    assert!(network.is_up(server, theirs));
+    // And at once for who comes now.
+    let again = network.connect(late, server);
+    assert_eq!(network.time_until_down(late, again, millis(10)), millis(2));
+}
+
 #[test]
 fn init_to_another_port_is_refused_at_once() {
     let (mut network, client, server) = Network::pair();

@@ -7,8 +7,8 @@ mod common;
 
 use common::{ask, element, element_count, registrar, sctp, serve_echo, soon, until_count, user};
 use rserpool::{
-    ConnectFailed, Membership, OperationalScopes, Policy, PoolElementId, RegisterFailed, Registrar,
-    RegistrarAddress, ResolveFailed,
+    ConnectFailed, Member, Membership, OperationalScopes, Policy, PoolElementId, RegisterFailed,
+    Registrar, RegistrarAddress, ResolveFailed,
 };
 use std::time::Duration;
 
@@ -38,12 +38,7 @@ async fn one_pool_element_serves_several_pools_at_the_same_ports() {
         .map(|member| member.pool_handle().to_string())
         .collect();
     assert_eq!(pools, ["calc", "daytime"]);
-    assert!(
-        element
-            .members()
-            .iter()
-            .all(|member| member.is_registered())
-    );
+    assert!(element.members().iter().all(Member::is_registered));
     assert_eq!(element.members()[0].home_registrar(), Some(at.clone()));
     let ids = [element.id(), element.members()[0].id(), PoolElementId(3)];
     let (name, ports) = (element.id(), element.endpoints().sctp_port);

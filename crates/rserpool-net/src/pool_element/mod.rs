@@ -211,7 +211,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         udp_port: network.udp_port(),
     };
     let takes_users = config.serve_at.is_none();
-    let serve_at = config.serve_at.unwrap_or_else(|| ServeAt {
+    let serve_at = config.serve_at.unwrap_or(ServeAt {
         transport: UserTransportTemplate {
             protocol: UserProtocol::Sctp,
             port: endpoints.sctp_port,
