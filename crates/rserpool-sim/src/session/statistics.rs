@@ -102,9 +102,9 @@ impl fmt::Display for SessionStatistics {
         }
         writeln!(
             f,
-            "moved: {moves} times after {kills} kills; {repeated} requests repeated, at most \
-             {repeated_max} in one move, which is {interval_repeated_max} % of a cookie interval \
-             at most"
+            "moved: {moves} times after {kills} kills\n\
+             repeated: {repeated} requests, at most {repeated_max} by one move and \
+             {interval_repeated_max} % of a cookie interval"
         )?;
         let [noticed, all] = [&self.gaps_after_notice, &self.gaps_in_all].map(|gaps| {
             let [median, most, longest] = [500, 990, 1_000].map(|share| of_a_thousand(gaps, share));
