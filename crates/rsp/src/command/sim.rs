@@ -169,8 +169,8 @@ fn said(seed: u64, scenario: &Scenario) -> String {
     } = scenario;
     let seconds = duration.as_secs_f64();
     format!(
-        "seed {seed}: {registrars} registrars, {elements} elements, {users} users of {sessions} sessions, {pools} pools, \
-         timers {preset}, {seconds} s of faults: {faults}"
+        "seed {seed}: {registrars} registrars, {elements} elements, {users} users of {sessions} \
+         sessions, {pools} pools, timers {preset}, {seconds} s of faults: {faults}"
     )
 }
 
