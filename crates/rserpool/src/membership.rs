@@ -1,13 +1,12 @@
 //! Further pools and operational scopes of a pool element (RFC 3237 §2.7).
 
 use crate::RegisterFailed;
-use rserpool_core::pool_element::{Event, UserProtocol, UserTransportTemplate};
+use rserpool_core::pool_element::Event;
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
     EventReceiver, Multicast, PoolElementConfig, PoolElementEndpoints, PoolElementNode, Port,
-    ServeAt,
 };
-use rserpool_wire::parameter::{Policy, TransportUse};
+use rserpool_wire::parameter::Policy;
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -77,14 +76,6 @@ impl Membership {
         first: &PoolElementConfig,
         at: &PoolElementEndpoints,
     ) -> Result<Member, RegisterFailed> {
-        let own = || ServeAt {
-            transport: UserTransportTemplate {
-                protocol: UserProtocol::Sctp,
-                port: at.sctp_port,
-                transport_use: TransportUse::DATA_PLUS_CONTROL,
-            },
-            udp_port: at.udp_port,
-        };
         let config = PoolElementConfig {
             pool_handle: self.pool_handle.clone(),
             policy: self.policy,
@@ -94,7 +85,7 @@ impl Membership {
             compatibility: self.compatibility.unwrap_or(first.compatibility),
             sctp_port: None,
             udp_port: Port::Any,
-            serve_at: Some(first.serve_at.clone().unwrap_or_else(own)),
+            serve_at: Some(first.serve_at.clone().unwrap_or_else(|| at.into())),
             ..first.clone()
         };
         let node = PoolElementNode::register(config).await?;

@@ -174,18 +174,23 @@ fn median_and_p99(times: &Mutex<Vec<Duration>>) -> (Duration, Duration) {
 
 /// One pool element after the other drains, with users in the middle of their sessions and others
 /// that begin some; then a new one takes its place.
-async fn drain_under_load(rounds: usize) {
-    let registrar = registrar().start().await.unwrap();
-    let at = sctp(&registrar);
+async fn drain_under_load(rounds: usize, elements: usize) {
+    // What pool elements tell one registrar, users learn from the other.
+    let first = registrar().start().await.unwrap();
+    let peer = first.endpoints().as_peer();
+    let second = registrar().peer(peer).start().await.unwrap();
+    common::until_peers(&second, 1).await;
+    let at = sctp(&first);
     let mut serving = std::collections::VecDeque::new();
-    for _ in 0..ELEMENTS {
+    for _ in 0..elements {
         serving.push_back(Serving::start(&at).await);
     }
     let seen = Arc::<Seen>::default();
     let mut users = Vec::new();
     let mut sessions = tokio::task::JoinSet::new();
+    common::until_count(&second, elements).await;
     for _ in 0..USERS {
-        users.push(user(&at).start().await.unwrap());
+        users.push(user(&sctp(&second)).start().await.unwrap());
     }
     for user in &users {
         for stream in 0..SESSIONS {
@@ -201,14 +206,15 @@ async fn drain_under_load(rounds: usize) {
         sessions.spawn(use_pool(short, Arc::clone(&seen), Some(5), 1));
         let deadline = Duration::from_millis([0, 5, 30][round % 3]);
         let leaving = serving.pop_front().unwrap();
-        // The new one comes before the old one goes, or after it.
-        if round % 2 == 0 {
+        // The new one comes before the old one goes, or after it if there are others.
+        let is_first = elements == 1 || round % 2 == 0;
+        if is_first {
             serving.push_back(Serving::start(&at).await);
         }
         let drained = leaving.drain(deadline).await;
         total.finished += drained.finished;
         total.moved += drained.moved;
-        if round % 2 == 1 {
+        if !is_first {
             serving.push_back(Serving::start(&at).await);
         }
     }
@@ -242,14 +248,20 @@ fn tell(rounds: usize, total: Drained, seen: &Seen) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_user_sees_an_error_when_pool_elements_drain_under_load() {
-    drain_under_load(30).await;
+    drain_under_load(30, ELEMENTS).await;
+}
+
+/// The one that takes its place is in nobody's cache.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_of_one_is_replaced_without_an_error() {
+    drain_under_load(20, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "it takes minutes; RSERPOOL_ROUNDS says how many rounds"]
 async fn a_thousand_rounds_of_draining() {
     let rounds = std::env::var("RSERPOOL_ROUNDS").map_or(1000, |rounds| rounds.parse().unwrap());
-    drain_under_load(rounds).await;
+    drain_under_load(rounds, ELEMENTS).await;
 }
 
 #[tokio::test]

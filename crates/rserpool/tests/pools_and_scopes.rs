@@ -5,7 +5,9 @@
 
 mod common;
 
-use common::{ask, element, element_count, registrar, sctp, serve_echo, soon, until_count, user};
+use common::{
+    ask, element, element_count, registrar, sctp, serve_echo, soon, until_count, until_peers, user,
+};
 use rserpool::{
     ConnectFailed, Member, Membership, OperationalScopes, Policy, PoolElementId, RegisterFailed,
     Registrar, RegistrarAddress, ResolveFailed,
@@ -203,16 +205,7 @@ async fn all_registrations_of_a_pool_element_are_taken_over() {
     let survivor = registrar().start().await.unwrap();
     let peer = survivor.endpoints().as_peer();
     let second = registrar().peer(peer).start().await.unwrap();
-    let initialized = async {
-        loop {
-            let snapshot = second.snapshot().await.unwrap();
-            if snapshot.initialized && !snapshot.peers.is_empty() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    soon("initialization", initialized).await;
+    until_peers(&second, 1).await;
     // It knows no other registrar.
     let builder = element(&sctp(&second)).also_in(Membership::new("calc"));
     let mut element = builder.register().await.unwrap();

@@ -9,7 +9,9 @@
 mod common;
 
 use common::process::Process;
-use common::{ask, element, element_count, loopback, registrar, sctp, serve_echo, soon, user};
+use common::{
+    ask, element, element_count, loopback, registrar, sctp, serve_echo, soon, until_peers, user,
+};
 use rserpool::{
     Multicast, PeerStatus, PoolElementSnapshot, Registrar, RegistrarAddress, RegistrarId, Timers,
 };
@@ -41,22 +43,6 @@ async fn until_owned(registrar: &Registrar, count: usize, home: RegistrarId) -> 
     })
     .await;
     start.elapsed()
-}
-
-/// Waits until a registrar has so many peers that are active.
-async fn until_peers(registrar: &Registrar, count: usize) {
-    soon("peers", async {
-        loop {
-            let snapshot = registrar.snapshot().await.expect("the registrar runs");
-            let peers = snapshot.peers.iter();
-            let active = peers.filter(|peer| peer.status == PeerStatus::Active);
-            if snapshot.initialized && active.count() == count {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    })
-    .await;
 }
 
 fn peer(registrar: &Registrar) -> RegistrarAddress {

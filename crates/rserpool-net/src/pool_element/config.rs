@@ -2,10 +2,11 @@
 
 use crate::kernel_sctp::SctpMode;
 use crate::multicast::Multicast;
+use crate::registrar::encapsulation_port;
 use crate::udp::Port;
-use rserpool_core::pool_element::UserTransportTemplate;
+use rserpool_core::pool_element::{Config, UserProtocol, UserTransportTemplate};
 use rserpool_core::{Compatibility, RegistrarAddress};
-use rserpool_wire::parameter::Policy;
+use rserpool_wire::parameter::{EncapsulationPorts, Policy, TransportUse};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -69,4 +70,40 @@ pub struct PoolElementEndpoints {
     pub sctp_port: u16,
     /// UDP port that carries SCTP; 0: none does.
     pub udp_port: u16,
+}
+
+impl PoolElementConfig {
+    /// What its machine needs of it, its own sockets being there.
+    pub(super) fn of_machine(self, own: &PoolElementEndpoints) -> Config {
+        let serve_at = self.serve_at.unwrap_or_else(|| own.into());
+        Config {
+            pool_handle: self.pool_handle,
+            id: self.id,
+            user_transport: serve_at.transport,
+            addresses: (!self.addresses.is_empty()).then_some(self.addresses),
+            encapsulation_ports: EncapsulationPorts {
+                user: encapsulation_port(serve_at.udp_port),
+                asap: None,
+            },
+            policy: self.policy,
+            registration_life: self.registration_life,
+            registrars: self.registrars,
+            timers: self.timers,
+            compatibility: self.compatibility,
+        }
+    }
+}
+
+/// By SCTP, with data and control channel.
+impl From<&PoolElementEndpoints> for ServeAt {
+    fn from(endpoints: &PoolElementEndpoints) -> Self {
+        Self {
+            transport: UserTransportTemplate {
+                protocol: UserProtocol::Sctp,
+                port: endpoints.sctp_port,
+                transport_use: TransportUse::DATA_PLUS_CONTROL,
+            },
+            udp_port: endpoints.udp_port,
+        }
+    }
 }

@@ -17,12 +17,9 @@ use crate::event::{NetworkEvent, NetworkStatistics};
 use crate::network::{Network, NetworkConfig};
 use crate::node::{DataReceiver, EventReceiver, Events, Node, NodeEvent};
 use crate::random::random_u64;
-use crate::registrar::encapsulation_port;
 use crate::registrar_associations::{Ended, RegistrarAssociations};
 use crate::threads::Place;
-use rserpool_core::pool_element::{
-    Command, Config, Event, Input, Output, UserProtocol, UserTransportTemplate,
-};
+use rserpool_core::pool_element::{Command, Event, Input, Output};
 use rserpool_core::session::PoolElementSession;
 use rserpool_core::{
     AssociationId, Machine, PeerAddress, PoolElement, RegistrarAddress, Timestamp,
@@ -30,7 +27,7 @@ use rserpool_core::{
 use rserpool_sctp::DownReason;
 use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::Message;
-use rserpool_wire::parameter::{Policy, TransportUse};
+use rserpool_wire::parameter::Policy;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -201,7 +198,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         enrp: None,
         lifelines: true,
         tcp_port: None,
-        hear: Some(config.multicast.compatible(config.compatibility)),
+        hear: Some(config.multicast.clone().compatible(config.compatibility)),
         announce: None,
         enrp_multicast: None,
     })?;
@@ -211,33 +208,11 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         udp_port: network.udp_port(),
     };
     let takes_users = config.serve_at.is_none();
-    let serve_at = config.serve_at.unwrap_or(ServeAt {
-        transport: UserTransportTemplate {
-            protocol: UserProtocol::Sctp,
-            port: endpoints.sctp_port,
-            transport_use: TransportUse::DATA_PLUS_CONTROL,
-        },
-        udp_port: endpoints.udp_port,
-    });
+    let (unread_octets_max, register_timeout) = (config.unread_octets_max, config.register_timeout);
     let seed = config.seed.map_or_else(random_u64, Ok)?;
-    let machine_config = Config {
-        pool_handle: config.pool_handle,
-        id: config.id,
-        user_transport: serve_at.transport,
-        addresses: (!config.addresses.is_empty()).then_some(config.addresses),
-        encapsulation_ports: rserpool_wire::parameter::EncapsulationPorts {
-            user: encapsulation_port(serve_at.udp_port),
-            asap: None,
-        },
-        policy: config.policy,
-        registration_life: config.registration_life,
-        registrars: config.registrars,
-        timers: config.timers,
-        compatibility: config.compatibility,
-    };
-    let mut machine = PoolElement::new(machine_config, seed, Timestamp::ZERO);
+    let mut machine = PoolElement::new(config.of_machine(&endpoints), seed, Timestamp::ZERO);
     machine.handle_input(Timestamp::ZERO, Input::Command(Command::Register));
-    let (data, commands) = DataConnections::new(config.unread_octets_max);
+    let (data, commands) = DataConnections::new(unread_octets_max);
     let (accept, accepted) = mpsc::channel(ACCEPT_QUEUE_MAX);
     let (registration, registration_seen) = watch::channel(Registration::default());
     let (first, first_answer) = oneshot::channel();
@@ -256,7 +231,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         is_refusing: false,
         takes_users,
     };
-    role.give_up_after(config.register_timeout);
+    role.give_up_after(register_timeout);
     let handed = (endpoints, registration_seen, accepted, first_answer);
     Ok((role, Shared { network, data }, commands, handed))
 }

@@ -8,8 +8,8 @@ pub(crate) mod namespace;
 pub(crate) mod process;
 
 use rserpool::{
-    Connection, Multicast, PoolElement, PoolElementBuilder, PoolUser, PoolUserBuilder, Registrar,
-    RegistrarAddress, RegistrarBuilder, Session, SessionEvent, Transport,
+    Connection, Multicast, PeerStatus, PoolElement, PoolElementBuilder, PoolUser, PoolUserBuilder,
+    Registrar, RegistrarAddress, RegistrarBuilder, Session, SessionEvent, Transport,
 };
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -128,6 +128,22 @@ pub(crate) async fn until_count(registrar: &Registrar, count: usize) {
     soon("a change of the handlespace", async {
         while element_count(registrar).await != count {
             events.recv().await.expect("the registrar runs");
+        }
+    })
+    .await;
+}
+
+/// Waits until a registrar has so many peers that are active.
+pub(crate) async fn until_peers(registrar: &Registrar, count: usize) {
+    soon("peers", async {
+        loop {
+            let snapshot = registrar.snapshot().await.expect("the registrar runs");
+            let peers = snapshot.peers.iter();
+            let active = peers.filter(|peer| peer.status == PeerStatus::Active);
+            if snapshot.initialized && active.count() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     })
     .await;
