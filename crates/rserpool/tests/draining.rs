@@ -118,6 +118,13 @@ async fn use_pool(user: PoolUser, seen: Arc<Seen>, requests: Option<u64>, stream
     }
 }
 
+/// Short sessions that begin before, while and after a pool element leaves.
+async fn begin_while_draining(user: PoolUser, seen: Arc<Seen>) {
+    for _ in 0..4 {
+        use_pool(user.clone(), Arc::clone(&seen), Some(2), 1).await;
+    }
+}
+
 /// Asks until it is answered, again after a failover.
 async fn next(
     session: &mut Session,
@@ -202,8 +209,9 @@ async fn drain_under_load(rounds: usize, elements: usize) {
     for round in 0..rounds {
         tokio::time::sleep(ROUND).await;
         // Others begin meanwhile, and end by themselves.
-        let short = users[round % USERS].clone();
-        sessions.spawn(use_pool(short, Arc::clone(&seen), Some(5), 1));
+        for user in &users {
+            sessions.spawn(begin_while_draining(user.clone(), Arc::clone(&seen)));
+        }
         let deadline = Duration::from_millis([0, 5, 30][round % 3]);
         let leaving = serving.pop_front().unwrap();
         // The new one comes before the old one goes, or after it if there are others.
@@ -262,6 +270,7 @@ async fn a_pool_of_one_is_replaced_without_an_error() {
 async fn a_thousand_rounds_of_draining() {
     let rounds = std::env::var("RSERPOOL_ROUNDS").map_or(1000, |rounds| rounds.parse().unwrap());
     drain_under_load(rounds, ELEMENTS).await;
+    drain_under_load(rounds, 1).await;
 }
 
 #[tokio::test]
