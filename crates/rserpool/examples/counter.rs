@@ -116,7 +116,8 @@ async fn count(user: PoolUser) -> Result<(), Failure> {
                     break;
                 }
                 // It may have been added before the failure, or not: the element knows.
-                _ => session.send(request.as_str()).await?,
+                SessionEvent::Failover { .. } => session.send(request.as_str()).await?,
+                _ => {}
             }
         }
     }

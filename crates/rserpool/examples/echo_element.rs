@@ -1,6 +1,11 @@
-//! A pool element that echoes: `cargo run --example echo_element [REGISTRAR …]`.
+//! The least that a server needs: it echoes, with its identifier before what it was sent.
 //!
-//! Without an argument it finds a registrar by multicast. Ctrl-C leaves the pool.
+//! ```sh
+//! rsp registrar & cargo run --example echo_element & cargo run --example echo_element
+//! cargo run --example echo_user              # in a second terminal: type lines
+//! ```
+//!
+//! Arguments are registrars; without any, they are found by multicast. Ctrl-C leaves the pool.
 
 use rserpool::{Multicast, PoolElement, RegistrarAddress, Timers};
 

@@ -1,7 +1,8 @@
-//! A pool user of the echo pool: `cargo run --example echo_user [REGISTRAR …]`.
+//! The least that a client needs: each line of standard input goes to the pool, and what comes back
+//! is printed. `cargo run --example echo_user [REGISTRAR …]`
 //!
-//! Sends each line of standard input and prints the answer. When the pool element dies, the next
-//! one answers.
+//! [`echo_element`](echo_element.rs) says how to run both. `kill -9` the element that answers, and
+//! type another line: a failover is told, the line is sent again, and the other element answers.
 
 use rserpool::{Multicast, PoolUser, RegistrarAddress, SessionEvent};
 
@@ -34,7 +35,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 break;
             }
             println!("{event:?}");
-            session.send(line.as_str()).await?;
+            if matches!(event, SessionEvent::Failover { .. }) {
+                session.send(line.as_str()).await?;
+            }
         }
     }
     Ok(())

@@ -2,7 +2,8 @@
 //! much it has. So it needs no cookie; it asks the next pool element for the rest.
 //!
 //! ```sh
-//! rsp registrar & cargo run --example file_transfer serve FILE & cargo run --example file_transfer serve FILE
+//! rsp registrar & cargo run --example file_transfer serve FILE &
+//! cargo run --example file_transfer serve FILE
 //! cargo run --example file_transfer get COPY          # in a second terminal
 //! ```
 //!
@@ -94,7 +95,7 @@ async fn get(user: PoolUser, path: &Path) -> Result<(), Failure> {
                 has += octets.len() as u64;
                 while tenths < 10 && has >= size * (tenths + 1) / 10 {
                     tenths += 1;
-                    println!("{}0 %", tenths);
+                    println!("{tenths}0 %");
                 }
                 if has >= size {
                     return Ok(());

@@ -3,8 +3,8 @@
 //!
 //! ```sh
 //! rsp registrar & cargo run --example peers remind    # reminds others, later
-//! cargo run --example peers listen                    # in a second terminal: one of the pool `you`
-//! cargo run --example peers ask 5                     # in a third: another one of `you`
+//! cargo run --example peers listen            # in a second terminal: one of the pool `you`
+//! cargo run --example peers ask 5             # in a third: another one of `you`
 //! ```
 //!
 //! The one that asks wants to be reminded in 5 s, and ends at once, as if it had died. Then the
@@ -82,7 +82,7 @@ async fn remember(mut asker: Connection, user: PoolUser) -> Result<(), Failure> 
                 session.send(format!("{seconds} s are over")).await?;
                 session.recv().await?;
             }
-            _ => {}
+            ConnectionEvent::CookieEcho(_) | _ => {}
         }
     }
     Ok(())

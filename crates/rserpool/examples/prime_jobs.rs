@@ -3,7 +3,8 @@
 //!
 //! ```sh
 //! openssl rand -hex 32 > key
-//! rsp registrar & cargo run --example prime_jobs serve key & cargo run --example prime_jobs serve key
+//! rsp registrar & cargo run --example prime_jobs serve key &
+//! cargo run --example prime_jobs serve key
 //! cargo run --release --example prime_jobs count 3000000     # in a second terminal
 //! ```
 //!
@@ -76,7 +77,9 @@ impl Job {
         let end = self.limit.min(self.next + STEP);
         let is_prime = |number: &u64| {
             let factors = (2..).take_while(|factor| factor * factor <= *number);
-            factors.into_iter().all(|factor| number % factor != 0)
+            factors
+                .into_iter()
+                .all(|factor| !number.is_multiple_of(factor))
         };
         let found = (self.next..end).filter(is_prime).count();
         self.primes += found as u64;

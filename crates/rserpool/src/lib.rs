@@ -42,6 +42,7 @@
 //! | [`PoolElement`], [`Connection`] | a server, and a user of it |
 //! | [`PoolUser`], [`Session`], [`Subscription`] | a client |
 //! | [`Connection::send_cookie`], [`CookieSeal`] | state that outlives its server |
+//! | [`PoolElement::drain`] | the end of a server that nobody notices |
 //! | [`Registrar`] | the RFCs' "ENRP server" |
 //! | [`Timers`] | three presets of everything that has to do with time |
 //! | [`Multicast`] | how registrars are found |
@@ -81,6 +82,7 @@ pub use rserpool_core::pool_user::Limits as PoolUserLimits;
 pub use rserpool_core::registrar::{
     Limits, PeerSnapshot, PeerStatus, PoolElementSnapshot, PoolSnapshot, Snapshot,
 };
+pub use rserpool_core::session::{OnFailover, SessionMessage};
 pub use rserpool_core::{Compatibility, InvalidRegistrarAddress, RegistrarAddress, Transport};
 pub use rserpool_handlespace::{MemberSelection, Policies};
 pub use rserpool_net::{

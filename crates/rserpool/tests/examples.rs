@@ -7,7 +7,7 @@ mod common;
 use common::example::{Example, build};
 use common::{registrar, sctp, soon};
 use rserpool::Registrar;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A registrar of its own, and the argument that reaches it.
 async fn scope() -> (Registrar, String) {
@@ -21,7 +21,7 @@ async fn example(name: &str) -> PathBuf {
 }
 
 /// Two elements, and their identifiers, which their first lines have after this.
-async fn two(program: &PathBuf, arguments: &[&str], before: &str) -> Vec<(String, Example)> {
+async fn two(program: &Path, arguments: &[&str], before: &str) -> Vec<(String, Example)> {
     let mut elements = Vec::new();
     for _ in 0..2 {
         let mut element = Example::start(program, arguments);

@@ -1,4 +1,5 @@
-//! `cargo xtask failover`, `partition`, `join`, `idle`, `sessions`: scopes of real processes, measured.
+//! `cargo xtask failover`, `partition`, `join`, `idle`, `sessions`: scopes of real processes,
+//! measured.
 
 use super::Task;
 use crate::process::{self, Failure};

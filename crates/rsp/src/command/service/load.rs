@@ -60,7 +60,7 @@ impl Load {
                 if self.is_noticeable(share) {
                     tokio::time::sleep_until(self.not_before).await;
                 } else {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             };
             tokio::select! {
