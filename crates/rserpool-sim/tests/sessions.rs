@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
 
 use rserpool_sim::{
-    FaultKind, Outcome, Preset, Scenario, drain_serving, kill_serving, run, trial_scenario,
+    Fault, FaultKind, NodeId, Outcome, Preset, Scenario, World, drain_serving, kill_serving, run,
+    trial_scenario,
 };
 use std::time::Duration;
 
@@ -68,6 +69,63 @@ fn f3_with_any_timers_no_session_is_lost() {
             ..trial_scenario()
         };
         assert_holds(&kill_serving(1, &scenario, FaultKind::Restart, KILLS));
+    }
+}
+
+/// Answers within the next ten seconds.
+fn answers_of_10_s(world: &mut World) -> u64 {
+    let before = world.statistics().sessions.answers;
+    world.run_for(Duration::from_secs(10));
+    assert_eq!(world.violations(), []);
+    world.statistics().sessions.answers - before
+}
+
+fn gone(kind: FaultKind, nodes: &[NodeId], lasts: Duration) -> Fault {
+    Fault {
+        kind,
+        nodes: nodes.to_vec(),
+        lasts: Some(lasts),
+        amount: Duration::ZERO,
+    }
+}
+
+#[test]
+fn f13_with_all_registrars_down_sessions_go_on_and_move_within_the_pool_that_users_know() {
+    let scenario = Scenario {
+        multicast: false,
+        ..trial_scenario()
+    };
+    for seed in 1..=5 {
+        let mut world = World::new(seed, &scenario);
+        world.run_for(Duration::from_secs(10));
+        let usual = answers_of_10_s(&mut world);
+        let registrars = world.registrars().to_vec();
+        world.inject(gone(
+            FaultKind::Vanish,
+            &registrars,
+            Duration::from_secs(60),
+        ));
+        for round in 0..4 {
+            // Away until the registrars are back: nobody can be told of it.
+            let element = world.elements()[round];
+            world.inject(gone(FaultKind::Crash, &[element], Duration::from_secs(60)));
+            // Whoever needs another pool element waits until no registrar has answered, three
+            // times T1, and then has the cached pool.
+            let answers = answers_of_10_s(&mut world);
+            let much = answers * 100 >= usual * 60;
+            assert!(
+                much,
+                "seed {seed}: {answers} answers in 10 s, {usual} before"
+            );
+        }
+        let sessions = &world.statistics().sessions;
+        assert!(sessions.moves > 0, "seed {seed}");
+        let gap = p99(&sessions.gaps_after_notice);
+        println!("seed {seed}: {gap:?} without any registrar");
+        assert!(gap <= Duration::from_secs(2), "seed {seed}: {gap:?}");
+        world.stop_faults();
+        world.check_liveness();
+        assert_eq!(world.violations(), []);
     }
 }
 
