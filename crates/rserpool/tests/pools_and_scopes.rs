@@ -237,3 +237,35 @@ async fn all_registrations_of_a_pool_element_are_taken_over() {
     let drained = soon("draining", element.drain(Duration::from_secs(60))).await;
     assert_eq!(drained.moved, 0, "{drained:?}");
 }
+
+fn count(directory: &str) -> usize {
+    std::fs::read_dir(directory).unwrap().count()
+}
+
+/// A pool more costs descriptors and no thread.
+#[tokio::test]
+async fn a_hundred_pools_take_no_threads() {
+    const POOLS: usize = 100;
+    let registrar = registrar().start().await.unwrap();
+    let builder = element(&sctp(&registrar));
+    let mut element = builder.register().await.unwrap();
+    // All shared threads are there.
+    for i in 0..std::thread::available_parallelism().unwrap().get() {
+        let pool = Membership::new(format!("first {i}").as_str());
+        element.join(pool).await.unwrap();
+    }
+    let before = [count("/proc/self/task"), count("/proc/self/fd")];
+    let start = std::time::Instant::now();
+    for i in 0..POOLS {
+        let pool = Membership::new(format!("pool {i}").as_str());
+        element.join(pool).await.unwrap();
+    }
+    let took = start.elapsed();
+    let after = [count("/proc/self/task"), count("/proc/self/fd")];
+    println!("{POOLS} pools more: threads, descriptors {before:?} to {after:?}, {took:?}");
+    // Other tests of this process have theirs.
+    assert!(after[0] < before[0] + POOLS / 2, "{before:?} {after:?}");
+    assert!(element.members().iter().all(Member::is_registered));
+    soon("deregister", element.deregister()).await;
+    assert_eq!(element_count(&registrar).await, 0);
+}
