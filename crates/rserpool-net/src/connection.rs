@@ -10,6 +10,7 @@ use rserpool_wire::parameter::{COOKIE_OCTETS_MAX, Cookie};
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc};
@@ -56,6 +57,8 @@ pub enum SendFailed {
     ReservedPayloadProtocol,
     /// Larger than [`COOKIE_OCTETS_MAX`].
     CookieTooLarge,
+    /// The pool element has failed, and as much waits for the next one as is kept.
+    TooMuchUndelivered,
 }
 
 impl fmt::Display for SendFailed {
@@ -75,6 +78,10 @@ impl fmt::Display for SendFailed {
                 f,
                 "a cookie has at most {COOKIE_OCTETS_MAX} octets: keep the rest where the other \
                  pool elements find it"
+            ),
+            Self::TooMuchUndelivered => f.write_str(
+                "the pool element has failed and too much waits for the next: receive, so that \
+                 the session goes on",
             ),
         }
     }
@@ -208,7 +215,13 @@ impl Connection {
         ppid: u32,
         data: impl Into<Vec<u8>>,
     ) -> Result<(), SendFailed> {
-        self.outlet.send(stream, ppid, data.into()).await
+        let outgoing = Outgoing {
+            stream,
+            ppid,
+            unordered: false,
+            data: data.into(),
+        };
+        self.outlet.send(outgoing).await.map(drop)
     }
 
     /// Closes the association in good order: what was sent still arrives.
@@ -236,6 +249,8 @@ pub(crate) enum DataCommand {
         association: AssociationId,
         outgoing: Outgoing,
         cost: usize,
+        /// Counts those of this association from 1.
+        number: u64,
     },
     Say {
         association: AssociationId,
@@ -255,6 +270,22 @@ pub struct Outlet {
     credit: Arc<Semaphore>,
     /// Bounded by the credit.
     commands: mpsc::UnboundedSender<DataCommand>,
+    progress: Arc<Progress>,
+}
+
+/// How far the messages of an association are.
+#[derive(Default, Debug)]
+pub(crate) struct Progress {
+    /// How many have been queued; held while one is, so that they are queued in order.
+    queued: Mutex<u64>,
+    /// How many, from the first one on, are known to have arrived.
+    arrived: AtomicU64,
+}
+
+impl Progress {
+    pub(crate) fn set_arrived(&self, number: u64) {
+        self.arrived.store(number, Ordering::Release);
+    }
 }
 
 impl Outlet {
@@ -268,31 +299,59 @@ impl Outlet {
                 association,
                 credit: Arc::clone(&credit),
                 commands,
+                progress: Arc::default(),
             },
             credit,
         )
     }
 
-    /// Queues a message, as soon as there is room.
+    /// Queues a message, as soon as there is room, and gives its number on this association.
+    /// Cancelling the future before it is ready queues nothing.
     ///
     /// # Errors
     /// See [`SendFailed`].
-    pub async fn send(&self, stream: u16, ppid: u32, data: Vec<u8>) -> Result<(), SendFailed> {
-        check(stream, ppid, &data)?;
-        let cost = self.make_room(data.len()).await?;
+    pub async fn send(&self, outgoing: Outgoing) -> Result<u64, SendFailed> {
+        check_message(&outgoing)?;
+        let cost = self.make_room(outgoing.data.len()).await?;
         let association = self.association;
-        let outgoing = Outgoing {
-            stream,
-            ppid,
-            unordered: false,
-            data,
-        };
+        let queued = self.progress.queued.lock();
+        let mut queued = queued.unwrap_or_else(PoisonError::into_inner);
+        let number = *queued + 1;
         let command = DataCommand::Send {
             association,
             outgoing,
             cost,
+            number,
         };
-        self.commands.send(command).map_err(|_| SendFailed::Closed)
+        let sent = self.commands.send(command);
+        sent.map_err(|_| SendFailed::Closed)?;
+        *queued = number;
+        Ok(number)
+    }
+
+    /// All messages up to this number are known to have arrived: their peer's SCTP has
+    /// acknowledged them. It is known only now and then: whenever nothing is on its way.
+    pub fn arrived(&self) -> u64 {
+        self.progress.arrived.load(Ordering::Acquire)
+    }
+
+    /// Waits until nothing is on its way.
+    ///
+    /// # Errors
+    /// The association is gone.
+    pub async fn wait_until_arrived(&self) -> Result<(), SendFailed> {
+        let all = u32::try_from(SEND_CREDIT_OCTETS).expect("SEND_CREDIT_OCTETS fits 32 bits");
+        let room = self.credit.acquire_many(all).await;
+        room.map(drop).map_err(|_| SendFailed::Closed)
+    }
+
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Whether both are of one association.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.progress, &other.progress)
     }
 
     /// Says something on the control channel, as soon as there is room.
@@ -337,14 +396,18 @@ impl Outlet {
     }
 }
 
-fn check(stream: u16, ppid: u32, data: &[u8]) -> Result<(), SendFailed> {
-    if data.is_empty() {
+/// Whether a message can be sent at all.
+///
+/// # Errors
+/// See [`SendFailed`].
+pub fn check_message(outgoing: &Outgoing) -> Result<(), SendFailed> {
+    if outgoing.data.is_empty() {
         Err(SendFailed::Empty)
-    } else if data.len() > DATA_OCTETS_MAX {
+    } else if outgoing.data.len() > DATA_OCTETS_MAX {
         Err(SendFailed::TooLarge)
-    } else if stream >= STREAMS {
+    } else if outgoing.stream >= STREAMS {
         Err(SendFailed::InvalidStream)
-    } else if ppid == crate::network::ASAP_PPID {
+    } else if outgoing.ppid == crate::network::ASAP_PPID {
         Err(SendFailed::ReservedPayloadProtocol)
     } else {
         Ok(())

@@ -2,7 +2,9 @@
 //!
 //! Knows octets and queues; what they mean is the application's.
 
-use crate::connection::{DataCommand, Incoming, Outlet, Received, SEND_CREDIT_OCTETS, Sink};
+use crate::connection::{
+    DataCommand, Incoming, Outlet, Progress, Received, SEND_CREDIT_OCTETS, Sink,
+};
 use crate::control::{ControlEnd, ToDo};
 use crate::event::NetworkEvent;
 use crate::network::{ASAP_PPID, Network};
@@ -42,9 +44,23 @@ struct DataConnection {
     peer: SocketAddr,
     ended: Option<oneshot::Sender<DownReason>>,
     control: ControlEnd,
-    /// While the echo of a cookie is on its way: data of other streams, which could overtake it,
-    /// and its cost. Bounded by the credit.
-    held: Option<Vec<(Outgoing, usize)>>,
+    /// While the echo of a cookie is on its way: data of other streams, which could overtake it.
+    /// Bounded by the credit.
+    held: Option<Vec<Queued>>,
+    progress: Arc<Progress>,
+    /// The number of the latest message that was handed to SCTP.
+    handed: u64,
+    /// A message could not be: nothing is known of those after it.
+    has_lost: bool,
+}
+
+/// A message on its way to SCTP.
+struct Queued {
+    outgoing: Outgoing,
+    /// What is given back when it has arrived.
+    cost: usize,
+    /// Of an application's message.
+    number: Option<u64>,
 }
 
 impl DataConnections {
@@ -103,6 +119,9 @@ impl DataConnections {
             ended: None,
             control,
             held: None,
+            progress: outlet.progress(),
+            handed: 0,
+            has_lost: false,
         };
         self.connections.insert(association, connection);
         self.carry_out(network, association, first);
@@ -137,9 +156,9 @@ impl DataConnections {
     fn carry_out(&mut self, network: &mut Network, association: AssociationId, to_do: Vec<ToDo>) {
         for to_do in to_do {
             match to_do {
-                ToDo::Send(message) => self.send(network, association, control(&message), 0),
+                ToDo::Send(message) => self.send(network, association, control(&message, 0)),
                 ToDo::EchoCookie(message) => {
-                    self.send(network, association, control(&message), 0);
+                    self.send(network, association, control(&message, 0));
                     if let Some(connection) = self.connections.get_mut(&association) {
                         connection.held = Some(Vec::new());
                     }
@@ -208,6 +227,10 @@ impl DataConnections {
     pub(crate) fn on_down(&mut self, association: AssociationId, reason: DownReason) {
         if let Some(mut connection) = self.connections.remove(&association) {
             connection.control.on_down(association);
+            if reason == DownReason::Closed && connection.held.is_none() {
+                // In good order: all that was handed to SCTP has arrived.
+                connection.progress.set_arrived(connection.handed);
+            }
             connection.credit.close();
             let at = Instant::now();
             connection.sink.put(Incoming::Closed {
@@ -228,13 +251,19 @@ impl DataConnections {
                 association,
                 outgoing,
                 cost,
+                number,
             } => {
                 let Some(connection) = self.connections.get_mut(&association) else {
                     return;
                 };
+                let queued = Queued {
+                    outgoing,
+                    cost,
+                    number: Some(number),
+                };
                 match &mut connection.held {
-                    Some(held) if outgoing.stream != CONTROL_STREAM => held.push((outgoing, cost)),
-                    _ => self.send(network, association, outgoing, cost),
+                    Some(held) if queued.outgoing.stream != CONTROL_STREAM => held.push(queued),
+                    _ => self.send(network, association, queued),
                 }
             }
             DataCommand::Say {
@@ -251,7 +280,7 @@ impl DataConnections {
                     return;
                 };
                 self.carry_out(network, association, to_do);
-                self.send(network, association, control(&message), cost);
+                self.send(network, association, control(&message, cost));
             }
             DataCommand::Close { association } => {
                 if self.connections.contains_key(&association) {
@@ -262,16 +291,15 @@ impl DataConnections {
     }
 
     /// Hands a message to SCTP; its cost is given back when it has arrived.
-    fn send(
-        &mut self,
-        network: &mut Network,
-        association: AssociationId,
-        outgoing: Outgoing,
-        cost: usize,
-    ) {
+    fn send(&mut self, network: &mut Network, association: AssociationId, queued: Queued) {
         let Some(connection) = self.connections.get_mut(&association) else {
             return;
         };
+        let Queued {
+            outgoing,
+            cost,
+            number,
+        } = queued;
         let octets = outgoing.data.len();
         match network.send(association, outgoing) {
             Ok(()) => {
@@ -280,15 +308,19 @@ impl DataConnections {
                 }
                 connection.charged.push_back((octets, cost));
                 connection.charged_octets += octets;
+                connection.on_handed(number);
             }
             // Its end is under way and tells the application.
-            Err(SendError::UnknownAssociation | SendError::NotConnected) => {}
+            Err(SendError::UnknownAssociation | SendError::NotConnected) => {
+                connection.has_lost = true;
+            }
             Err(
                 SendError::QueueFull
                 | SendError::TooLarge
                 | SendError::InvalidStream
                 | SendError::Empty,
             ) => {
+                connection.has_lost = true;
                 connection.credit.add_permits(cost);
                 let peer = Some(connection.peer);
                 network.tell(NetworkEvent::NotQueued { peer, octets });
@@ -328,6 +360,9 @@ impl DataConnections {
                 return false;
             };
             let unacknowledged = network.send_queue_octets(association);
+            if unacknowledged == 0 && connection.held.is_none() {
+                connection.progress.set_arrived(connection.handed);
+            }
             while let Some(&(octets, cost)) = connection.charged.front()
                 && connection.charged_octets - octets >= unacknowledged
             {
@@ -336,24 +371,40 @@ impl DataConnections {
                 connection.credit.add_permits(cost);
                 // The echo is the first message of its association.
                 let held = connection.held.take().into_iter().flatten();
-                released.extend(held.map(|(outgoing, cost)| (association, outgoing, cost)));
+                released.extend(held.map(|queued| (association, queued)));
             }
             debug_assert!(connection.credit.available_permits() <= SEND_CREDIT_OCTETS);
             !connection.charged.is_empty()
         });
-        for (association, outgoing, cost) in released {
-            self.send(network, association, outgoing, cost);
+        for (association, queued) in released {
+            self.send(network, association, queued);
         }
     }
 }
 
 /// A message as it goes on the control channel.
-fn control(message: &Message) -> Outgoing {
-    Outgoing {
+fn control(message: &Message, cost: usize) -> Queued {
+    let outgoing = Outgoing {
         stream: CONTROL_STREAM,
         ppid: ASAP_PPID,
         unordered: false,
         data: message.encode(),
+    };
+    Queued {
+        outgoing,
+        cost,
+        number: None,
+    }
+}
+
+impl DataConnection {
+    /// Those that were held come after later ones.
+    fn on_handed(&mut self, number: Option<u64>) {
+        if let Some(number) = number
+            && !self.has_lost
+        {
+            self.handed = self.handed.max(number);
+        }
     }
 }
 

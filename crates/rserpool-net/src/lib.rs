@@ -54,7 +54,7 @@ mod unread;
 
 pub use connection::{
     Connection, ConnectionEvent, DATA_OCTETS_MAX, Incoming, Inlet, Outlet, Received, STREAMS,
-    SendFailed, Sink, inlet,
+    SendFailed, Sink, check_message, inlet,
 };
 pub use control::SessionControl;
 pub use error::{NetError, Operation};

@@ -1,0 +1,323 @@
+//! A session with a pool: an association with one of its pool elements, and with another one
+//! whenever that fails (RFC 5351 §2.3).
+
+mod sender;
+mod supervisor;
+
+pub use sender::SessionSender;
+
+use crate::{ConnectFailed, SendFailed, SessionLost, SessionTimers};
+use rserpool_core::session::{SessionMessage, Undelivered};
+use rserpool_net::{Incoming, Inlet, Outlet, PoolUserNode, Received, SessionControl, inlet};
+use rserpool_sctp::Outgoing;
+use rserpool_wire::asap::BusinessCard;
+use rserpool_wire::{PoolElementId, PoolHandle};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use supervisor::Supervisor;
+use tokio::sync::oneshot;
+
+/// A session with a pool. Dropping it closes it in good order.
+#[derive(Debug)]
+pub struct Session {
+    inlet: Inlet,
+    shared: Arc<Mutex<Shared>>,
+    /// When the association that was used last was lost.
+    lost_at: Option<Instant>,
+    /// What the pool element that failed may not have, and no other one shall get.
+    returned: VecDeque<SessionMessage>,
+    control: SessionControl,
+    _node: Arc<PoolUserNode>,
+}
+
+/// The pool element that a session is with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionElement {
+    /// Its identifier.
+    pub id: PoolElementId,
+    /// Its UDP address.
+    pub address: SocketAddr,
+}
+
+/// What a session brings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SessionEvent {
+    /// A message.
+    Message(Received),
+    /// The session is with another pool element. Without a cookie that knows nothing of what was
+    /// sent before; with one, what the cookie says. Whatever has not been answered must be sent
+    /// again, except messages with [`OnFailover::Resend`]: those that may not have arrived are
+    /// sent again when [`Session::recv`] is called next. Nothing else is sent to it before this is
+    /// taken: now is the time to send what rebuilds its state.
+    Failover {
+        /// The pool element that failed.
+        from: PoolElementId,
+        /// The one that takes its place.
+        to: PoolElementId,
+        /// From noticing the failure to the new association being up.
+        gap: Duration,
+        /// Whether it was given the latest cookie, before all else (RFC 5352 §3.8): it goes on
+        /// from there.
+        cookie_echoed: bool,
+    },
+    /// A message with [`OnFailover::Return`] that the pool element which failed may not have
+    /// (RFC 5352 §6.7, §6.9). It follows [`SessionEvent::Failover`].
+    Undelivered(SessionMessage),
+}
+
+/// What a session and its senders share.
+#[derive(Debug)]
+struct Shared {
+    element: SessionElement,
+    /// Of the association that the application knows of.
+    outlet: Outlet,
+    undelivered: Undelivered,
+    ended: Arc<Mutex<Option<SessionLost>>>,
+}
+
+impl Shared {
+    /// Forgets what has arrived.
+    fn forget_arrived(&mut self) {
+        self.undelivered.on_arrived(self.outlet.arrived());
+    }
+
+    /// Whether there will be no other pool element.
+    fn is_lost(&self) -> bool {
+        lock(&self.ended).is_some()
+    }
+}
+
+impl Session {
+    pub(crate) async fn begin(
+        node: Arc<PoolUserNode>,
+        pool_handle: PoolHandle,
+        timers: SessionTimers,
+    ) -> Result<Self, ConnectFailed> {
+        let (sink, mut inlet) = inlet();
+        let (begun, begin) = oneshot::channel();
+        let ended = Arc::default();
+        let client = node.client().clone();
+        let control = SessionControl::new(pool_handle.clone());
+        let supervisor = Supervisor {
+            client,
+            pool_handle,
+            timers,
+            sink,
+            control: control.clone(),
+            ended: Arc::clone(&ended),
+        };
+        node.client().spawn(supervisor.run(begun)).await;
+        begin.await.map_err(|_| ConnectFailed::Stopped)??;
+        loop {
+            match inlet.recv().await.ok_or(ConnectFailed::Stopped)? {
+                Incoming::Opened {
+                    label,
+                    peer,
+                    outlet,
+                    ..
+                } => {
+                    let element = SessionElement {
+                        id: PoolElementId(label),
+                        address: peer,
+                    };
+                    let shared = Arc::new(Mutex::new(Shared {
+                        element,
+                        outlet,
+                        undelivered: Undelivered::default(),
+                        ended,
+                    }));
+                    return Ok(Self {
+                        inlet,
+                        shared,
+                        lost_at: None,
+                        returned: VecDeque::new(),
+                        control,
+                        _node: node,
+                    });
+                }
+                // Nothing comes before the association.
+                Incoming::Message(_)
+                | Incoming::CookieEcho(_)
+                | Incoming::BusinessCard(_)
+                | Incoming::Closed { .. } => {}
+            }
+        }
+    }
+
+    /// The pool element that it is with, as of the last event taken.
+    pub fn element(&self) -> SessionElement {
+        lock(&self.shared).element
+    }
+
+    /// Sends a message on stream 0 with payload protocol 0; see [`Session::send_with`].
+    ///
+    /// # Errors
+    /// See [`SendFailed`].
+    pub async fn send(&self, data: impl Into<Vec<u8>>) -> Result<(), SendFailed> {
+        self.send_with(0, 0, data).await
+    }
+
+    /// Sends a message. Waits while too much is unacknowledged; returns when it is queued, not
+    /// when it has arrived: only an answer says that. If the pool element has failed and
+    /// [`Session::recv`] has not yet said so, the message shares the fate of those that were under
+    /// way, and is to be sent again after [`SessionEvent::Failover`] like them.
+    ///
+    /// Cancelling the future before it is ready sends nothing.
+    ///
+    /// # Errors
+    /// See [`SendFailed`]; [`SendFailed::Closed`] once the session is lost.
+    pub async fn send_with(
+        &self,
+        stream: u16,
+        ppid: u32,
+        data: impl Into<Vec<u8>>,
+    ) -> Result<(), SendFailed> {
+        self.sender().send_with(stream, ppid, data).await
+    }
+
+    /// Sends a message that is not lost with its pool element: it is sent again to the next one,
+    /// or given back; see [`OnFailover`]. Waits like [`Session::send_with`], and while as much as
+    /// is kept may not have arrived
+    /// ([`UNDELIVERED_OCTETS_MAX`](rserpool_core::session::UNDELIVERED_OCTETS_MAX)).
+    ///
+    /// Cancelling the future before it is ready sends nothing.
+    ///
+    /// # Errors
+    /// See [`SendFailed`]; [`SendFailed::Closed`] once the session is lost.
+    pub async fn send_message(&self, message: SessionMessage) -> Result<(), SendFailed> {
+        self.sender().send_message(message).await
+    }
+
+    /// What has not arrived, or may not have, of messages that are sent again or given back, in
+    /// their order. For a session that is lost: nobody sends them any more.
+    pub fn take_undelivered(&mut self) -> Vec<SessionMessage> {
+        let mut undelivered = Vec::from(std::mem::take(&mut self.returned));
+        let mut shared = lock(&self.shared);
+        shared.forget_arrived();
+        undelivered.extend(shared.undelivered.take());
+        undelivered
+    }
+
+    /// Tells the pool element of now, and all that follow, by whom this process can be replaced,
+    /// which is a pool element too (RFC 5352 §3.9).
+    pub async fn set_business_card(&self, card: BusinessCard) {
+        self.control.set_business_card(card);
+        let outlet = lock(&self.shared).outlet.clone();
+        // The association being gone, the next pool element is told when there is one.
+        let _ = outlet.say_waiting().await;
+    }
+
+    /// A sender that other tasks can use.
+    pub fn sender(&self) -> SessionSender {
+        SessionSender::new(Arc::clone(&self.shared))
+    }
+
+    /// The next message or failover. Meanwhile sends what has to be sent again.
+    ///
+    /// Cancelling the future loses nothing.
+    ///
+    /// # Errors
+    /// The session is lost: no pool element for too long.
+    pub async fn recv(&mut self) -> Result<SessionEvent, SessionLost> {
+        loop {
+            if let Some(message) = self.returned.pop_front() {
+                return Ok(SessionEvent::Undelivered(message));
+            }
+            match self.next_incoming().await {
+                Some(Incoming::Message(received)) => return Ok(SessionEvent::Message(received)),
+                Some(Incoming::Closed { at, .. }) => self.lost_at = Some(at),
+                Some(Incoming::Opened {
+                    label,
+                    peer,
+                    outlet,
+                    at,
+                    cookie_echoed,
+                }) => {
+                    let element = SessionElement {
+                        id: PoolElementId(label),
+                        address: peer,
+                    };
+                    return Ok(self.on_failover(element, outlet, at, cookie_echoed));
+                }
+                // They go to pool elements only.
+                Some(Incoming::CookieEcho(_) | Incoming::BusinessCard(_)) => {}
+                None => return Err(self.lost()),
+            }
+        }
+    }
+
+    /// What comes next; until then, what waits is sent.
+    async fn next_incoming(&mut self) -> Option<Incoming> {
+        loop {
+            let waiting = {
+                let shared = lock(&self.shared);
+                let waiting = shared.undelivered.next_waiting();
+                let waiting = waiting.filter(|_| !shared.outlet.is_closed());
+                waiting.map(|message| (shared.outlet.clone(), outgoing(message)))
+            };
+            let Some((outlet, outgoing)) = waiting else {
+                return self.inlet.recv().await;
+            };
+            tokio::select! {
+                incoming = self.inlet.recv() => return incoming,
+                // If it fails, so has this pool element, too.
+                sent = outlet.send(outgoing) => if let Ok(number) = sent {
+                    lock(&self.shared).undelivered.sent_next_waiting(number);
+                },
+            }
+        }
+    }
+
+    fn on_failover(
+        &mut self,
+        element: SessionElement,
+        outlet: Outlet,
+        at: Instant,
+        cookie_echoed: bool,
+    ) -> SessionEvent {
+        let gap = self.lost_at.map_or(Duration::ZERO, |lost| at - lost);
+        let mut shared = lock(&self.shared);
+        shared.forget_arrived();
+        self.returned.extend(shared.undelivered.fail_over());
+        let from = std::mem::replace(&mut shared.element, element).id;
+        shared.outlet = outlet;
+        SessionEvent::Failover {
+            from,
+            to: element.id,
+            gap,
+            cookie_echoed,
+        }
+    }
+
+    fn lost(&self) -> SessionLost {
+        let ended = Arc::clone(&lock(&self.shared).ended);
+        let lost = lock(&ended).clone();
+        let stopped = || SessionLost {
+            without_element: Duration::ZERO,
+            last: ConnectFailed::Stopped,
+        };
+        lost.unwrap_or_else(stopped)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        lock(&self.shared).outlet.close();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn outgoing(message: &SessionMessage) -> Outgoing {
+    Outgoing {
+        stream: message.stream,
+        ppid: message.ppid,
+        unordered: message.unordered,
+        data: message.data.clone(),
+    }
+}

@@ -1,0 +1,116 @@
+//! Sending on a session, from any task.
+
+use super::{Shared, lock, outgoing};
+use crate::SendFailed;
+use rserpool_core::session::{OnFailover, SessionMessage};
+use rserpool_net::{Outlet, check_message};
+use rserpool_sctp::Outgoing;
+use std::sync::{Arc, Mutex};
+
+/// Sends on a session; clones share it.
+#[derive(Clone, Debug)]
+pub struct SessionSender {
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// Where a message goes.
+enum Place {
+    /// It is sent when it is its turn.
+    Kept,
+    /// To this association.
+    Association(Outlet),
+    /// To this association, once what is kept has arrived.
+    Full(Outlet),
+}
+
+impl SessionSender {
+    pub(super) fn new(shared: Arc<Mutex<Shared>>) -> Self {
+        Self { shared }
+    }
+
+    /// As [`Session::send`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send(&self, data: impl Into<Vec<u8>>) -> Result<(), SendFailed> {
+        self.send_with(0, 0, data).await
+    }
+
+    /// As [`Session::send_with`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_with(
+        &self,
+        stream: u16,
+        ppid: u32,
+        data: impl Into<Vec<u8>>,
+    ) -> Result<(), SendFailed> {
+        let message = SessionMessage::new(data).stream(stream).ppid(ppid);
+        self.send_message(message).await
+    }
+
+    /// As [`Session::send_message`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_message(&self, message: SessionMessage) -> Result<(), SendFailed> {
+        let outgoing = outgoing(&message);
+        check_message(&outgoing)?;
+        if message.on_failover == OnFailover::Forget {
+            return self.send_once(outgoing).await;
+        }
+        loop {
+            let outlet = match self.place(&message)? {
+                Place::Kept => return Ok(()),
+                Place::Association(outlet) => outlet,
+                Place::Full(outlet) => {
+                    // If the association ends, there is another place next.
+                    let _ = outlet.wait_until_arrived().await;
+                    continue;
+                }
+            };
+            let Ok(number) = outlet.send(outgoing.clone()).await else {
+                continue;
+            };
+            let mut shared = lock(&self.shared);
+            if shared.outlet.is_same(&outlet) && shared.undelivered.next_waiting().is_none() {
+                shared.undelivered.add_sent(number, message);
+                return Ok(());
+            }
+            // There was a failover in between.
+            if message.on_failover == OnFailover::Return {
+                return Err(SendFailed::Closed);
+            }
+        }
+    }
+
+    /// Where a message goes that must not be lost.
+    fn place(&self, message: &SessionMessage) -> Result<Place, SendFailed> {
+        let mut shared = lock(&self.shared);
+        shared.forget_arrived();
+        let is_closed = shared.outlet.is_closed();
+        // Some wait for the next pool element: this one too, so that they keep their order.
+        let has_to_wait = is_closed || shared.undelivered.next_waiting().is_some();
+        match (shared.undelivered.has_room(), has_to_wait) {
+            (_, true) if is_closed && shared.is_lost() => Err(SendFailed::Closed),
+            (true, true) => {
+                shared.undelivered.add_waiting(message.clone());
+                Ok(Place::Kept)
+            }
+            (false, true) => Err(SendFailed::TooMuchUndelivered),
+            (true, false) => Ok(Place::Association(shared.outlet.clone())),
+            (false, false) => Ok(Place::Full(shared.outlet.clone())),
+        }
+    }
+
+    /// Sends what shares the fate of its pool element.
+    async fn send_once(&self, outgoing: Outgoing) -> Result<(), SendFailed> {
+        let outlet = lock(&self.shared).outlet.clone();
+        let sent = outlet.send(outgoing).await;
+        if sent == Err(SendFailed::Closed) && !lock(&self.shared).is_lost() {
+            return Ok(());
+        }
+        sent.map(drop)
+    }
+}

@@ -1,0 +1,173 @@
+//! Who keeps a session on a pool element.
+
+use super::lock;
+use crate::{ConnectFailed, ResolveFailed, SessionLost, SessionTimers};
+use rserpool_core::pool_user::ResolveFailure;
+use rserpool_core::session::PREFERRED_ELEMENTS_MAX;
+use rserpool_net::{OpenFailed, Opened, PoolUserClient, SessionControl, Sink};
+use rserpool_sctp::DownReason;
+use rserpool_wire::parameter::{EncodedPoolElement, PoolElement};
+use rserpool_wire::{PoolElementId, PoolHandle};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+/// The first pause when no pool element can be had; doubles up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+
+/// The longest such pause: a pool that comes back is used again this soon.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// A pool element that closes an association sooner than this is not asked again at once: the two
+/// could go on like that for ever.
+const SHORT_LIVED: Duration = Duration::from_millis(100);
+
+/// Keeps a session on a pool element, on the pool user's thread.
+pub(super) struct Supervisor {
+    pub(super) client: PoolUserClient,
+    pub(super) pool_handle: PoolHandle,
+    pub(super) timers: SessionTimers,
+    pub(super) sink: Sink,
+    pub(super) control: SessionControl,
+    pub(super) ended: Arc<Mutex<Option<SessionLost>>>,
+}
+
+impl Supervisor {
+    pub(super) async fn run(self, begun: oneshot::Sender<Result<(), ConnectFailed>>) {
+        let begin = tokio::select! {
+            opened = self.open_any(None) => opened,
+            () = self.sink.closed() => return,
+        };
+        let mut current = match begin {
+            Ok(current) => current,
+            // Who asked may have stopped waiting, here and below.
+            Err(failed) => return drop(begun.send(Err(failed))),
+        };
+        let _ = begun.send(Ok(()));
+        loop {
+            let opened_at = Instant::now();
+            let (id, Opened { outlet, closed }) = current;
+            let reason = tokio::select! {
+                reason = closed => reason,
+                () = self.sink.closed() => return outlet.close(),
+            };
+            if matches!(reason, Ok(DownReason::Closed)) {
+                // Closed in good order, it is reachable; it only does not want to be used.
+                sleep(SHORT_LIVED.saturating_sub(opened_at.elapsed())).await;
+            } else {
+                self.client
+                    .report_unreachable(self.pool_handle.clone(), id)
+                    .await;
+            }
+            let found = tokio::select! {
+                found = self.open_until_given_up(id) => found,
+                () = self.sink.closed() => return,
+            };
+            match found {
+                Ok(next) => current = next,
+                Err(lost) => {
+                    *lock(&self.ended) = Some(lost);
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn open_until_given_up(
+        &self,
+        failed: PoolElementId,
+    ) -> Result<(PoolElementId, Opened), SessionLost> {
+        let start = Instant::now();
+        let mut pause = PAUSE_MIN;
+        loop {
+            let last = match self.open_any(Some(failed)).await {
+                Ok(opened) => return Ok(opened),
+                Err(failed) => failed,
+            };
+            let without_element = start.elapsed();
+            let is_stopped = matches!(
+                last,
+                ConnectFailed::Stopped | ConnectFailed::Resolve(ResolveFailed::Stopped)
+            );
+            if is_stopped || without_element >= self.timers.give_up_after {
+                return Err(SessionLost {
+                    without_element,
+                    last,
+                });
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Tries one pool element after the other, until one answers or one comes a second time:
+    /// first those that the one that failed recommends, then by the policy of the pool.
+    async fn open_any(
+        &self,
+        failed: Option<PoolElementId>,
+    ) -> Result<(PoolElementId, Opened), ConnectFailed> {
+        for element in self.preferred(failed).await {
+            let id = element.id;
+            if let Some(opened) = self.open(element).await? {
+                return Ok((id, opened));
+            }
+        }
+        let mut tried = Vec::new();
+        loop {
+            let selected = self.client.select(self.pool_handle.clone()).await;
+            let element = match selected {
+                Ok(encoded) => encoded.decode(),
+                Err(ResolveFailure::Stopped) => return Err(ConnectFailed::Stopped),
+                Err(failure) => return Err(ConnectFailed::Resolve(failure.into())),
+            };
+            let id = element.id;
+            if tried.contains(&id) {
+                return Err(ConnectFailed::Unreachable(id));
+            }
+            tried.push(id);
+            if let Some(opened) = self.open(element).await? {
+                return Ok((id, opened));
+            }
+        }
+    }
+
+    /// Those that the pool element that failed recommends, as far as a registrar knows them: its
+    /// word sends nobody anywhere (RFC 5352 §3.9).
+    async fn preferred(&self, failed: Option<PoolElementId>) -> Vec<PoolElement> {
+        let mut preferred = self.control.preferred();
+        preferred.retain(|id| Some(*id) != failed);
+        if preferred.is_empty() {
+            return Vec::new();
+        }
+        let items = u32::try_from(PREFERRED_ELEMENTS_MAX).ok();
+        let pool_handle = self.pool_handle.clone();
+        let Ok((resolution, _)) = self.client.resolve(pool_handle, items).await else {
+            return Vec::new();
+        };
+        let known = |id| {
+            let mut elements = resolution.pool_elements.iter();
+            elements.find(|element| element.id() == id)
+        };
+        let known = preferred.into_iter().filter_map(known);
+        known.map(EncodedPoolElement::decode).collect()
+    }
+
+    /// An association with this pool element, if it can be reached; if not, that is reported.
+    async fn open(&self, element: PoolElement) -> Result<Option<Opened>, ConnectFailed> {
+        let id = element.id;
+        let (sink, control) = (self.sink.clone(), self.control.clone());
+        let open = self.client.open(element, id.0, sink, control);
+        match timeout(self.timers.connect_timeout, open).await {
+            Ok(Ok(opened)) => Ok(Some(opened)),
+            Ok(Err(OpenFailed::Ended)) => Err(ConnectFailed::Stopped),
+            Ok(Err(OpenFailed::NoSctp)) => Err(ConnectFailed::NoSctp(id)),
+            Ok(Err(_)) | Err(_) => {
+                self.client
+                    .report_unreachable(self.pool_handle.clone(), id)
+                    .await;
+                Ok(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What a session does with messages whose pool element fails (RFC 5352 §6.5.5, RFC 5351 §2.3).
+
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
+mod common;
+
+use common::process::Process;
+use common::{element, registrar, sctp, serve_echo, soon, user};
+use rserpool::{
+    OnFailover, PoolElementId, RegistrarAddress, SendFailed, Session, SessionEvent, SessionMessage,
+};
+use std::time::Duration;
+
+const REGISTRAR: &str = "RSERPOOL_TEST_REGISTRAR";
+
+/// A pool element in a process of its own, and its identifier.
+async fn echo_process(at: &RegistrarAddress) -> (Process, PoolElementId) {
+    let at = at.to_string();
+    let mut process = Process::start("echo_element_process", &[(REGISTRAR, at.as_str())]);
+    let id = process.line("registered ").await;
+    (process, PoolElementId(id.parse().unwrap()))
+}
+
+#[tokio::test]
+#[ignore = "a process of the other tests"]
+async fn echo_element_process() {
+    let Ok(at) = std::env::var(REGISTRAR) else {
+        return;
+    };
+    let element = element(&at.parse().unwrap()).register().await.unwrap();
+    println!("registered {}", element.id().0);
+    serve_echo(element).await.unwrap();
+}
+
+fn message(text: &str, on_failover: OnFailover) -> SessionMessage {
+    SessionMessage::new(text).ppid(7).on_failover(on_failover)
+}
+
+/// The next answer, without the name of who gave it.
+async fn answer(session: &mut Session) -> String {
+    let event = soon("an answer", session.recv()).await.unwrap();
+    let SessionEvent::Message(received) = event else {
+        panic!("{event:?}");
+    };
+    let text = String::from_utf8(received.data).unwrap();
+    text.rsplit(' ').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn send_failover_what_a_killed_pool_element_may_not_have_goes_to_the_next_in_its_order() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let (mut process, first) = echo_process(&at).await;
+    let user = user(&at).start().await.unwrap();
+    let mut session = user.connect("echo").await.unwrap();
+    session
+        .send_message(message("arrived", OnFailover::Resend))
+        .await
+        .unwrap();
+    assert_eq!(answer(&mut session).await, "arrived");
+    let (_other, second) = echo_process(&at).await;
+
+    // It takes nothing any more, and does not say so.
+    process.stop();
+    for number in 0..20 {
+        let text = number.to_string();
+        let message = message(&text, OnFailover::Resend);
+        session.send_message(message).await.unwrap();
+    }
+    for (text, on_failover) in [
+        ("forgotten", OnFailover::Forget),
+        ("returned", OnFailover::Return),
+        ("last", OnFailover::Resend),
+    ] {
+        let message = message(text, on_failover);
+        session.send_message(message).await.unwrap();
+    }
+    process.kill();
+
+    let event = soon("the failover", session.recv()).await.unwrap();
+    let SessionEvent::Failover { from, to, .. } = event else {
+        panic!("{event:?}");
+    };
+    assert_eq!((from, to), (first, second));
+    // What rebuilds its state is before what is sent again.
+    session.send("state").await.unwrap();
+    let returned = message("returned", OnFailover::Return);
+    let event = soon("what is returned", session.recv()).await.unwrap();
+    assert_eq!(event, SessionEvent::Undelivered(returned));
+    assert_eq!(answer(&mut session).await, "state");
+    for number in 0..20 {
+        assert_eq!(answer(&mut session).await, number.to_string());
+    }
+    assert_eq!(answer(&mut session).await, "last");
+    session.send("end").await.unwrap();
+    assert_eq!(answer(&mut session).await, "end", "nothing comes twice");
+    assert_eq!(session.take_undelivered(), []);
+}
+
+#[tokio::test]
+async fn a_slow_pool_element_makes_the_sender_wait_and_nothing_is_lost_when_it_fails() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let (mut process, _) = echo_process(&at).await;
+    let user = user(&at).start().await.unwrap();
+    let mut session = user.connect("echo").await.unwrap();
+    session.send("x").await.unwrap();
+    assert_eq!(answer(&mut session).await, "x");
+    let (_other, _) = echo_process(&at).await;
+
+    process.stop();
+    let mut sent = 0;
+    let payload = "x".repeat(4096);
+    loop {
+        let message = message(&format!("{payload}-{sent}"), OnFailover::Resend);
+        let send = session.send_message(message);
+        // Cancelled, it sends nothing.
+        if tokio::time::timeout(Duration::from_millis(200), send)
+            .await
+            .is_err()
+        {
+            break;
+        }
+        sent += 1;
+        assert!(sent <= 64, "256 KiB are on their way at most");
+    }
+    assert!(sent > 32);
+    process.kill();
+    let event = soon("the failover", session.recv()).await.unwrap();
+    assert!(matches!(event, SessionEvent::Failover { .. }), "{event:?}");
+    for number in 0..sent {
+        assert_eq!(answer(&mut session).await, format!("{payload}-{number}"));
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_takes_any_more_is_given_back_when_the_session_is_lost() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let (mut process, _) = echo_process(&at).await;
+    let mut timers = rserpool::Timers::default();
+    timers.session.give_up_after = Duration::from_millis(300);
+    let user = user(&at).timers(timers).start().await.unwrap();
+    let mut session = user.connect("echo").await.unwrap();
+    process.stop();
+    let kept = [
+        message("again", OnFailover::Resend),
+        message("back", OnFailover::Return),
+    ];
+    for message in &kept {
+        session.send_message(message.clone()).await.unwrap();
+    }
+    process.kill();
+    soon("the loss", session.recv()).await.unwrap_err();
+    assert_eq!(session.take_undelivered(), kept);
+    let late = message("late", OnFailover::Resend);
+    assert_eq!(session.send_message(late).await, Err(SendFailed::Closed));
+}
