@@ -19,8 +19,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// The longest such pause: a pool that comes back is used again this soon.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// A pool element that closes an association sooner than this is not asked again at once: the two
-/// could go on like that for ever.
+/// When two pool elements in a row close an association sooner than this, the next one is not asked
+/// at once: it could go on like that for ever. One alone may be leaving its pool.
 const SHORT_LIVED: Duration = Duration::from_millis(100);
 
 /// Keeps a session on a pool element, on the pool user's thread.
@@ -36,7 +36,7 @@ pub(super) struct Supervisor {
 impl Supervisor {
     pub(super) async fn run(self, begun: oneshot::Sender<Result<(), ConnectFailed>>) {
         let begin = tokio::select! {
-            opened = self.open_any(None) => opened,
+            opened = self.open_first() => opened,
             () = self.sink.closed() => return,
         };
         let mut current = match begin {
@@ -45,6 +45,7 @@ impl Supervisor {
             Err(failed) => return drop(begun.send(Err(failed))),
         };
         let _ = begun.send(Ok(()));
+        let mut was_short_lived = false;
         loop {
             let opened_at = Instant::now();
             let (id, Opened { outlet, closed }) = current;
@@ -54,7 +55,10 @@ impl Supervisor {
             };
             if matches!(reason, Ok(DownReason::Closed)) {
                 // Closed in good order, it is reachable; it only does not want to be used.
-                sleep(SHORT_LIVED.saturating_sub(opened_at.elapsed())).await;
+                let too_soon = SHORT_LIVED.saturating_sub(opened_at.elapsed());
+                if std::mem::replace(&mut was_short_lived, !too_soon.is_zero()) {
+                    sleep(too_soon).await;
+                }
             } else {
                 self.client
                     .report_unreachable(self.pool_handle.clone(), id)
@@ -71,6 +75,22 @@ impl Supervisor {
                     return;
                 }
             }
+        }
+    }
+
+    /// A registrar may for a moment know no other pool element than one that is just leaving
+    /// its pool and refuses new users: its successor is known soon.
+    async fn open_first(&self) -> Result<(PoolElementId, Opened), ConnectFailed> {
+        let start = Instant::now();
+        let mut pause = PAUSE_MIN;
+        loop {
+            match self.open_any(None).await {
+                Err(ConnectFailed::Unreachable(_))
+                    if start.elapsed() < self.timers.connect_timeout => {}
+                opened => return opened,
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
