@@ -330,7 +330,7 @@ impl ElementRole {
         self.connections = node.data.len();
         self.peers.insert(association, peer);
         let connection = Connection::new(outlet, inlet, remote);
-        if self.is_refusing {
+        if self.is_refusing || self.accept.is_closed() {
             // It began before; nothing has been said yet.
             node.network.abort(association, "it leaves its pool");
         } else if self.accept.try_send(connection).is_err() {
