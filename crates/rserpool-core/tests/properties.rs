@@ -308,7 +308,8 @@ impl Answers {
             }
             pool_user::Command::Stop => self.is_stopped = true,
             pool_user::Command::Unsubscribe { .. }
-            | pool_user::Command::ReportUnreachable { .. } => {}
+            | pool_user::Command::ReportUnreachable { .. }
+            | pool_user::Command::PurgeCache { .. } => {}
         }
     }
 
@@ -487,6 +488,7 @@ fn user_step() -> impl Strategy<Value = Step<pool_user::Input>> {
         20 => select,
         5 => handle().prop_map(|pool_handle| Command::Unsubscribe { pool_handle }),
         10 => report,
+        2 => handle().prop_map(|pool_handle| Command::PurgeCache { pool_handle }),
         1 => prop::bool::weighted(0.05).prop_map(|stop| if stop {
             Command::Stop
         } else {

@@ -351,3 +351,20 @@ fn subscriptions_have_a_limit_of_their_own() {
     assert_eq!(user.snapshot().subscriptions, [] as [PoolHandle; 0]);
     let _ = echo();
 }
+
+#[test]
+fn section_6_4_a_cache_that_is_purged_is_not_used() {
+    let mut user = at_home();
+    resolve(&mut user, 0, 100);
+    receive(&mut user, 1, 1, response(&[11]));
+    assert_eq!(
+        resolve(&mut user, 2, 101),
+        [resolved(101, &[11], Source::Cache)]
+    );
+    let pool_handle = echo();
+    assert_eq!(
+        command(&mut user, 3, Command::PurgeCache { pool_handle }),
+        []
+    );
+    assert_eq!(resolve(&mut user, 4, 102), [asked(1, false, None)]);
+}

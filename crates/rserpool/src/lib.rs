@@ -73,7 +73,7 @@ pub use operational_scopes::OperationalScopes;
 pub use pool_element::{PoolElement, PoolElementBuilder};
 pub use pool_user::{PoolUpdate, PoolUser, PoolUserBuilder, Subscription};
 pub use registrar::{Registrar, RegistrarBuilder};
-pub use session::{Session, SessionElement, SessionEvent, SessionSender};
+pub use session::{Session, SessionBuilder, SessionElement, SessionEvent, SessionSender};
 pub use timers::{SessionTimers, Timers};
 pub use two_call::{NextServerFailed, Server};
 

@@ -1,7 +1,7 @@
 //! A pool user, from an application.
 
 use crate::options::{client_options, node_options};
-use crate::{ConnectFailed, ResolveFailed, Session, Timers};
+use crate::{ConnectFailed, ResolveFailed, Session, SessionBuilder, Timers};
 use rserpool_core::pool_user::{Event, Limits};
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
@@ -93,6 +93,21 @@ impl PoolUser {
         })
     }
 
+    /// Forgets what is known of a pool (RFC 5352 §6.4, cache_purge_request): whoever asks for it
+    /// next gets a registrar's answer. [`PoolUser::resolve`] fills the cache (§6.3).
+    pub async fn purge_cache(&self, pool_handle: impl Into<PoolHandle>) {
+        self.node.client().purge_cache(pool_handle.into()).await;
+    }
+
+    /// A session with a pool that is set up otherwise than [`PoolUser::connect`] does.
+    pub fn session(&self, pool_handle: impl Into<PoolHandle>) -> SessionBuilder {
+        SessionBuilder::new(
+            Arc::clone(&self.node),
+            pool_handle.into(),
+            self.timers.session,
+        )
+    }
+
     /// Begins a session with a pool: an association with one of its pool elements, and with
     /// another one whenever that fails.
     ///
@@ -104,12 +119,7 @@ impl PoolUser {
         &self,
         pool_handle: impl Into<PoolHandle>,
     ) -> Result<Session, ConnectFailed> {
-        Session::begin(
-            Arc::clone(&self.node),
-            pool_handle.into(),
-            self.timers.session,
-        )
-        .await
+        self.session(pool_handle).connect().await
     }
 
     /// Tells the registrar that a pool element cannot be reached (RFC 5352 §3.5). Sessions do so

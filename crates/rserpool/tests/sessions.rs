@@ -156,3 +156,74 @@ async fn what_nobody_takes_any_more_is_given_back_when_the_session_is_lost() {
     let late = message("late", OnFailover::Resend);
     assert_eq!(session.send_message(late).await, Err(SendFailed::Closed));
 }
+
+#[tokio::test]
+async fn with_manual_failover_nothing_happens_until_it_is_wanted() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let (mut process, first) = echo_process(&at).await;
+    let user = user(&at).start().await.unwrap();
+    let begin = user.session("echo").manual_failover().connect();
+    let mut session = begin.await.unwrap();
+    let (_other, second) = echo_process(&at).await;
+    process.kill();
+    let event = soon("the failure", session.recv()).await.unwrap();
+    assert_eq!(event, SessionEvent::FailoverNecessary { from: first });
+    let nothing = tokio::time::timeout(Duration::from_millis(300), session.recv());
+    assert!(nothing.await.is_err());
+    let kept = message("kept", OnFailover::Resend);
+    session.send_message(kept).await.unwrap();
+
+    session.failover();
+    let event = soon("the failover", session.recv()).await.unwrap();
+    let SessionEvent::Failover { from, to, .. } = event else {
+        panic!("{event:?}");
+    };
+    assert_eq!((from, to), (first, second));
+    assert_eq!(answer(&mut session).await, "kept");
+    assert_eq!(session.element().id, second);
+}
+
+#[tokio::test]
+async fn with_manual_failover_a_pool_element_that_serves_can_be_left() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let (_process, first) = echo_process(&at).await;
+    let user = user(&at).start().await.unwrap();
+    let begin = user.session("echo").manual_failover().connect();
+    let mut session = begin.await.unwrap();
+    let (_other, second) = echo_process(&at).await;
+    user.purge_cache("echo").await;
+    session.failover();
+    let event = soon("the end of the association", session.recv()).await;
+    let necessary = SessionEvent::FailoverNecessary { from: first };
+    assert_eq!(event.unwrap(), necessary);
+    let event = soon("the failover", session.recv()).await.unwrap();
+    let SessionEvent::Failover { from, to, .. } = event else {
+        panic!("{event:?}");
+    };
+    // The policy may choose the same again.
+    assert_eq!(from, first);
+    assert!(to == first || to == second);
+}
+
+#[tokio::test]
+async fn section_6_5_3_a_session_begins_at_the_pool_element_that_is_asked_for() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let mut processes = Vec::new();
+    for _ in 0..3 {
+        processes.push(echo_process(&at).await);
+    }
+    let user = user(&at).start().await.unwrap();
+    for (_, id) in processes.iter().chain(&processes) {
+        let session = user.session("echo").pool_element(*id).connect();
+        assert_eq!(session.await.unwrap().element().id, *id);
+    }
+    let nobody = PoolElementId(0xdead);
+    let session = user.session("echo").pool_element(nobody).connect();
+    assert_eq!(
+        session.await.unwrap_err(),
+        rserpool::ConnectFailed::Unreachable(nobody)
+    );
+}

@@ -121,6 +121,12 @@ pub enum Command {
         /// The pool element.
         pool_element: PoolElementId,
     },
+    /// What is known of a pool is forgotten (RFC 5352 §6.4): the next one who asks for it gets a
+    /// registrar's answer.
+    PurgeCache {
+        /// The pool.
+        pool_handle: PoolHandle,
+    },
     /// The end: all requests fail, all associations are closed.
     Stop,
 }
@@ -248,6 +254,7 @@ impl PoolUser {
                 pool_handle,
                 pool_element,
             } => self.report_unreachable(pool_handle, pool_element),
+            Command::PurgeCache { pool_handle } => self.cache.remove(&pool_handle),
             Command::Stop => self.stop(),
         }
     }

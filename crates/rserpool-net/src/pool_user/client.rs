@@ -117,6 +117,15 @@ impl PoolUserClient {
         let _ = self.commands.send(report).await;
     }
 
+    /// Forgets what is known of a pool (RFC 5352 §6.4).
+    pub async fn purge_cache(&self, pool_handle: PoolHandle) {
+        // All is forgotten if it has ended.
+        let _ = self
+            .commands
+            .send(UserCommand::PurgeCache(pool_handle))
+            .await;
+    }
+
     /// Begins an association with a pool element. What it brings goes to `sink`, with `label` in
     /// its [`crate::Incoming::Opened`]. If `control` has a cookie, its echo is sent before all
     /// else. Dropping the future stops it.
@@ -182,6 +191,7 @@ pub(crate) enum UserCommand {
         pool_handle: PoolHandle,
         pool_element: PoolElementId,
     },
+    PurgeCache(PoolHandle),
     Open(Box<Open>),
     Spawn(Task),
     Statistics(oneshot::Sender<NetworkStatistics>),

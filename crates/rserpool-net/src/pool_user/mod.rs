@@ -414,6 +414,7 @@ impl Role for UserRole {
                 pool_handle,
                 pool_element,
             },
+            UserCommand::PurgeCache(pool_handle) => Command::PurgeCache { pool_handle },
             UserCommand::Open(open) => {
                 self.open(node, open);
                 return None;

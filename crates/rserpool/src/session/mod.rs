@@ -1,23 +1,24 @@
 //! A session with a pool: an association with one of its pool elements, and with another one
 //! whenever that fails (RFC 5351 §2.3).
 
+mod builder;
 mod sender;
 mod supervisor;
 
+pub use builder::SessionBuilder;
 pub use sender::SessionSender;
 
-use crate::{ConnectFailed, SendFailed, SessionLost, SessionTimers};
+use crate::{ConnectFailed, SendFailed, SessionLost};
 use rserpool_core::session::{SessionMessage, Undelivered};
-use rserpool_net::{Incoming, Inlet, Outlet, PoolUserNode, Received, SessionControl, inlet};
+use rserpool_net::{Incoming, Inlet, Outlet, PoolUserNode, Received, SessionControl};
 use rserpool_sctp::Outgoing;
+use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::BusinessCard;
-use rserpool_wire::{PoolElementId, PoolHandle};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use supervisor::Supervisor;
-use tokio::sync::oneshot;
+use supervisor::Failover;
 
 /// A session with a pool. Dropping it closes it in good order.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub struct Session {
     lost_at: Option<Instant>,
     /// What the pool element that failed may not have, and no other one shall get.
     returned: VecDeque<SessionMessage>,
+    failover: Failover,
     control: SessionControl,
     _node: Arc<PoolUserNode>,
 }
@@ -63,6 +65,13 @@ pub enum SessionEvent {
         /// from there.
         cookie_echoed: bool,
     },
+    /// The pool element of a session with
+    /// [`SessionBuilder::manual_failover`] has failed, or does not serve any more, or has been
+    /// left; see [`Session::failover`].
+    FailoverNecessary {
+        /// That pool element.
+        from: PoolElementId,
+    },
     /// A message with [`OnFailover::Return`] that the pool element which failed may not have
     /// (RFC 5352 §6.7, §6.9). It follows [`SessionEvent::Failover`].
     Undelivered(SessionMessage),
@@ -91,62 +100,6 @@ impl Shared {
 }
 
 impl Session {
-    pub(crate) async fn begin(
-        node: Arc<PoolUserNode>,
-        pool_handle: PoolHandle,
-        timers: SessionTimers,
-    ) -> Result<Self, ConnectFailed> {
-        let (sink, mut inlet) = inlet();
-        let (begun, begin) = oneshot::channel();
-        let ended = Arc::default();
-        let client = node.client().clone();
-        let control = SessionControl::new(pool_handle.clone());
-        let supervisor = Supervisor {
-            client,
-            pool_handle,
-            timers,
-            sink,
-            control: control.clone(),
-            ended: Arc::clone(&ended),
-        };
-        node.client().spawn(supervisor.run(begun)).await;
-        begin.await.map_err(|_| ConnectFailed::Stopped)??;
-        loop {
-            match inlet.recv().await.ok_or(ConnectFailed::Stopped)? {
-                Incoming::Opened {
-                    label,
-                    peer,
-                    outlet,
-                    ..
-                } => {
-                    let element = SessionElement {
-                        id: PoolElementId(label),
-                        address: peer,
-                    };
-                    let shared = Arc::new(Mutex::new(Shared {
-                        element,
-                        outlet,
-                        undelivered: Undelivered::default(),
-                        ended,
-                    }));
-                    return Ok(Self {
-                        inlet,
-                        shared,
-                        lost_at: None,
-                        returned: VecDeque::new(),
-                        control,
-                        _node: node,
-                    });
-                }
-                // Nothing comes before the association.
-                Incoming::Message(_)
-                | Incoming::CookieEcho(_)
-                | Incoming::BusinessCard(_)
-                | Incoming::Closed { .. } => {}
-            }
-        }
-    }
-
     /// The pool element that it is with, as of the last event taken.
     pub fn element(&self) -> SessionElement {
         lock(&self.shared).element
@@ -191,6 +144,16 @@ impl Session {
         self.sender().send_message(message).await
     }
 
+    /// Goes on with another pool element, in a session with
+    /// [`SessionBuilder::manual_failover`]: after [`SessionEvent::FailoverNecessary`], or away
+    /// from a pool element that serves. [`SessionEvent::Failover`] tells when it is done. In other
+    /// sessions it does nothing.
+    pub fn failover(&self) {
+        if let Failover::Manual(wanted) = &self.failover {
+            wanted.notify_one();
+        }
+    }
+
     /// What has not arrived, or may not have, of messages that are sent again or given back, in
     /// their order. For a session that is lost: nobody sends them any more.
     pub fn take_undelivered(&mut self) -> Vec<SessionMessage> {
@@ -228,7 +191,13 @@ impl Session {
             }
             match self.next_incoming().await {
                 Some(Incoming::Message(received)) => return Ok(SessionEvent::Message(received)),
-                Some(Incoming::Closed { at, .. }) => self.lost_at = Some(at),
+                Some(Incoming::Closed { at, .. }) => {
+                    self.lost_at = Some(at);
+                    if let Failover::Manual(_) = self.failover {
+                        let from = self.element().id;
+                        return Ok(SessionEvent::FailoverNecessary { from });
+                    }
+                }
                 Some(Incoming::Opened {
                     label,
                     peer,

@@ -10,7 +10,7 @@ use rserpool_wire::parameter::{EncodedPoolElement, PoolElement};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
 
 /// The first pause when no pool element can be had; doubles up to [`PAUSE_MAX`].
@@ -23,11 +23,55 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// at once: it could go on like that for ever. One alone may be leaving its pool.
 const SHORT_LIVED: Duration = Duration::from_millis(100);
 
+/// How many pool elements are asked for where a certain one is looked for.
+const ITEMS_MAX: u32 = 1024;
+
+/// Who says when a session goes on with another pool element.
+#[derive(Clone, Debug)]
+pub(super) enum Failover {
+    /// Whenever the one that serves has failed.
+    Automatic,
+    /// When the application wants it.
+    Manual(Arc<Notify>),
+}
+
+impl Failover {
+    /// Waits until the application wants it, if it is asked.
+    async fn wanted(&self) {
+        match self {
+            Self::Automatic => {}
+            Self::Manual(wanted) => wanted.notified().await,
+        }
+    }
+
+    /// Waits until the application wants to leave a pool element that serves.
+    async fn forced(&self) {
+        match self {
+            Self::Automatic => std::future::pending().await,
+            Self::Manual(wanted) => wanted.notified().await,
+        }
+    }
+
+    /// Forgets what was wanted of the pool element before.
+    async fn reset(&self) {
+        if let Self::Manual(wanted) = self {
+            tokio::select! {
+                biased;
+                () = wanted.notified() => {}
+                () = std::future::ready(()) => {}
+            }
+        }
+    }
+}
+
 /// Keeps a session on a pool element, on the pool user's thread.
 pub(super) struct Supervisor {
     pub(super) client: PoolUserClient,
     pub(super) pool_handle: PoolHandle,
     pub(super) timers: SessionTimers,
+    /// With whom it begins; none: whom the policy selects.
+    pub(super) first: Option<PoolElementId>,
+    pub(super) failover: Failover,
     pub(super) sink: Sink,
     pub(super) control: SessionControl,
     pub(super) ended: Arc<Mutex<Option<SessionLost>>>,
@@ -36,7 +80,7 @@ pub(super) struct Supervisor {
 impl Supervisor {
     pub(super) async fn run(self, begun: oneshot::Sender<Result<(), ConnectFailed>>) {
         let begin = tokio::select! {
-            opened = self.open_first() => opened,
+            opened = self.begin() => opened,
             () = self.sink.closed() => return,
         };
         let mut current = match begin {
@@ -49,20 +93,17 @@ impl Supervisor {
         loop {
             let opened_at = Instant::now();
             let (id, Opened { outlet, closed }) = current;
-            let reason = tokio::select! {
-                reason = closed => reason,
-                () = self.sink.closed() => return outlet.close(),
-            };
-            if matches!(reason, Ok(DownReason::Closed)) {
-                // Closed in good order, it is reachable; it only does not want to be used.
-                let too_soon = SHORT_LIVED.saturating_sub(opened_at.elapsed());
-                if std::mem::replace(&mut was_short_lived, !too_soon.is_zero()) {
-                    sleep(too_soon).await;
+            self.failover.reset().await;
+            tokio::select! {
+                reason = closed => {
+                    self.after_loss(id, reason, opened_at, &mut was_short_lived).await;
+                    tokio::select! {
+                        () = self.failover.wanted() => {}
+                        () = self.sink.closed() => return,
+                    }
                 }
-            } else {
-                self.client
-                    .report_unreachable(self.pool_handle.clone(), id)
-                    .await;
+                () = self.failover.forced() => outlet.close(),
+                () = self.sink.closed() => return outlet.close(),
             }
             let found = tokio::select! {
                 found = self.open_until_given_up(id) => found,
@@ -91,6 +132,43 @@ impl Supervisor {
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    async fn begin(&self) -> Result<(PoolElementId, Opened), ConnectFailed> {
+        let Some(id) = self.first else {
+            return self.open_first().await;
+        };
+        let resolved = self
+            .client
+            .resolve(self.pool_handle.clone(), Some(ITEMS_MAX));
+        let (resolution, _) = resolved
+            .await
+            .map_err(|failure| ConnectFailed::Resolve(failure.into()))?;
+        let mut elements = resolution.pool_elements.iter();
+        let element = elements.find(|element| element.id() == id);
+        let element = element.ok_or(ConnectFailed::Unreachable(id))?.decode();
+        let opened = self.open(element).await?;
+        Ok((id, opened.ok_or(ConnectFailed::Unreachable(id))?))
+    }
+
+    async fn after_loss(
+        &self,
+        id: PoolElementId,
+        reason: Result<DownReason, oneshot::error::RecvError>,
+        opened_at: Instant,
+        was_short_lived: &mut bool,
+    ) {
+        if matches!(reason, Ok(DownReason::Closed)) {
+            // Closed in good order, it is reachable; it only does not want to be used.
+            let too_soon = SHORT_LIVED.saturating_sub(opened_at.elapsed());
+            if std::mem::replace(was_short_lived, !too_soon.is_zero()) {
+                sleep(too_soon).await;
+            }
+        } else {
+            self.client
+                .report_unreachable(self.pool_handle.clone(), id)
+                .await;
         }
     }
 

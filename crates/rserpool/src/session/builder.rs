@@ -1,0 +1,113 @@
+//! How a session is set up.
+
+use super::supervisor::{Failover, Supervisor};
+use super::{Session, SessionElement, Shared};
+use crate::{ConnectFailed, SessionTimers};
+use rserpool_core::session::Undelivered;
+use rserpool_net::{Incoming, PoolUserNode, SessionControl, inlet};
+use rserpool_wire::{PoolElementId, PoolHandle};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+
+/// How a session is set up; see [`PoolUser::session`](crate::PoolUser::session).
+#[derive(Clone, Debug)]
+#[must_use = "call connect"]
+pub struct SessionBuilder {
+    node: Arc<PoolUserNode>,
+    pool_handle: PoolHandle,
+    timers: SessionTimers,
+    first: Option<PoolElementId>,
+    failover: Failover,
+}
+
+impl SessionBuilder {
+    pub(crate) fn new(
+        node: Arc<PoolUserNode>,
+        pool_handle: PoolHandle,
+        timers: SessionTimers,
+    ) -> Self {
+        Self {
+            node,
+            pool_handle,
+            timers,
+            first: None,
+            failover: Failover::Automatic,
+        }
+    }
+
+    /// Begins with this pool element (RFC 5352 §6.5.3, RFC 3237 §2.10): whoever wants to go on
+    /// where it was before. Otherwise with whom the policy of the pool selects.
+    pub fn pool_element(mut self, pool_element: PoolElementId) -> Self {
+        self.first = Some(pool_element);
+        self
+    }
+
+    /// If its pool element fails, the session stays where it is:
+    /// [`SessionEvent::FailoverNecessary`](crate::SessionEvent::FailoverNecessary) tells so, and
+    /// nothing happens until [`Session::failover`].
+    pub fn manual_failover(mut self) -> Self {
+        self.failover = Failover::Manual(Arc::default());
+        self
+    }
+
+    /// Begins the session.
+    ///
+    /// Cancelling the future ends the attempt.
+    ///
+    /// # Errors
+    /// See [`ConnectFailed`].
+    pub async fn connect(self) -> Result<Session, ConnectFailed> {
+        let (sink, mut inlet) = inlet();
+        let (begun, begin) = oneshot::channel();
+        let ended = Arc::default();
+        let control = SessionControl::new(self.pool_handle.clone());
+        let supervisor = Supervisor {
+            client: self.node.client().clone(),
+            pool_handle: self.pool_handle,
+            timers: self.timers,
+            first: self.first,
+            failover: self.failover.clone(),
+            sink,
+            control: control.clone(),
+            ended: Arc::clone(&ended),
+        };
+        self.node.client().spawn(supervisor.run(begun)).await;
+        begin.await.map_err(|_| ConnectFailed::Stopped)??;
+        loop {
+            match inlet.recv().await.ok_or(ConnectFailed::Stopped)? {
+                Incoming::Opened {
+                    label,
+                    peer,
+                    outlet,
+                    ..
+                } => {
+                    let element = SessionElement {
+                        id: PoolElementId(label),
+                        address: peer,
+                    };
+                    let shared = Shared {
+                        element,
+                        outlet,
+                        undelivered: Undelivered::default(),
+                        ended,
+                    };
+                    return Ok(Session {
+                        inlet,
+                        shared: Arc::new(Mutex::new(shared)),
+                        lost_at: None,
+                        returned: VecDeque::new(),
+                        failover: self.failover,
+                        control,
+                        _node: self.node,
+                    });
+                }
+                // Nothing comes before the association.
+                Incoming::Message(_)
+                | Incoming::CookieEcho(_)
+                | Incoming::BusinessCard(_)
+                | Incoming::Closed { .. } => {}
+            }
+        }
+    }
+}
