@@ -48,6 +48,20 @@
 //! | [`Multicast`] | how registrars are found |
 //! | [`EventReceiver`] | what happens, for logs and dashboards |
 //!
+//! What RFC 5352 §6 calls a primitive:
+//!
+//! | §6 | |
+//! |---|---|
+//! | registration.request | [`PoolElementBuilder::register`], [`PoolElement::join`] |
+//! | deregistration.request | [`PoolElement::deregister`], [`PoolElement::drain`] |
+//! | cache_populate_request, translation.request | [`PoolUser::resolve`] |
+//! | cache_purge_request | [`PoolUser::purge_cache`] |
+//! | data.send.request to a pool handle | [`PoolUser::connect`], then [`Session::send_message`] |
+//! | … to a pool element handle | [`SessionBuilder::pool_element`] |
+//! | ASAP_SEND_FAILOVER, ASAP_SEND_NO_FAILOVER, unordered | [`SessionMessage`], [`OnFailover`] |
+//! | data.received, error.report | [`SessionEvent`] |
+//! | transport.failure | [`PoolUser::report_unreachable`], [`PoolUser::next_server`] |
+//!
 //! Each is used from any tokio runtime and works beside it: a registrar on a thread of its own,
 //! all pool elements and pool users of a process on as many threads as it has processors.
 //! Dropping a handle never blocks.
