@@ -141,33 +141,33 @@ async fn next(
     ask(session).await?;
     loop {
         let event = soon("an answer", session.recv()).await;
-        match event.map_err(|lost| format!("recv: {lost}"))? {
-            SessionEvent::Message(received) => {
-                let count = u64::from_be_bytes(received.data.try_into().unwrap());
-                // Each failover may repeat the one request whose answer was lost.
-                let most = counted + 1 + failovers;
-                if count <= counted || count > most {
-                    return Err(format!("{count} after {counted}, {failovers} failovers"));
-                }
-                let repeated = usize::try_from(count - counted - 1).unwrap();
-                seen.repeated.fetch_add(repeated, Ordering::Relaxed);
-                if failovers > 0 {
-                    seen.waits.lock().unwrap().push(start.elapsed());
-                }
-                return Ok(count);
+        let event = event.map_err(|lost| format!("recv: {lost}"))?;
+        if let SessionEvent::Message(received) = event {
+            let count = u64::from_be_bytes(received.data.try_into().unwrap());
+            // Each failover may repeat the one request whose answer was lost.
+            let most = counted + 1 + failovers;
+            if count <= counted || count > most {
+                return Err(format!("{count} after {counted}, {failovers} failovers"));
             }
-            SessionEvent::Failover {
-                gap, cookie_echoed, ..
-            } => {
-                if counted > 0 && !cookie_echoed {
-                    return Err("a failover without the cookie".into());
-                }
-                failovers += 1;
-                seen.gaps.lock().unwrap().push(gap);
-                ask(session).await?;
+            let repeated = usize::try_from(count - counted - 1).unwrap();
+            seen.repeated.fetch_add(repeated, Ordering::Relaxed);
+            if failovers > 0 {
+                seen.waits.lock().unwrap().push(start.elapsed());
             }
-            other => return Err(format!("{other:?}")),
+            return Ok(count);
         }
+        let SessionEvent::Failover {
+            gap, cookie_echoed, ..
+        } = event
+        else {
+            return Err(format!("{event:?}"));
+        };
+        if counted > 0 && !cookie_echoed {
+            return Err("a failover without the cookie".into());
+        }
+        failovers += 1;
+        seen.gaps.lock().unwrap().push(gap);
+        ask(session).await?;
     }
 }
 
