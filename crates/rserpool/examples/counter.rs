@@ -110,14 +110,14 @@ async fn count(user: PoolUser) -> Result<(), Failure> {
         let request = format!("{number} {}", line?.trim());
         session.send(request.as_str()).await?;
         loop {
-            match session.recv().await? {
-                SessionEvent::Message(answer) => {
-                    println!("{}", String::from_utf8_lossy(&answer.data));
-                    break;
-                }
+            let event = session.recv().await?;
+            if let SessionEvent::Message(answer) = event {
+                println!("{}", String::from_utf8_lossy(&answer.data));
+                break;
+            }
+            if let SessionEvent::Failover { .. } = event {
                 // It may have been added before the failure, or not: the element knows.
-                SessionEvent::Failover { .. } => session.send(request.as_str()).await?,
-                _ => {}
+                session.send(request.as_str()).await?;
             }
         }
     }

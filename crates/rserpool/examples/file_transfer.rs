@@ -83,29 +83,25 @@ async fn get(user: PoolUser, path: &Path) -> Result<(), Failure> {
     let (mut has, mut tenths) = (0_u64, 0);
     session.send(has.to_be_bytes()).await?;
     loop {
-        match session.recv().await? {
-            SessionEvent::Message(message) => {
-                let (offset, rest) = number(&message.data)?;
-                let (size, octets) = number(rest)?;
-                if offset != has {
-                    // From a request before the failure, which arrived at the next one too.
-                    continue;
-                }
-                file.write_all(octets)?;
-                has += octets.len() as u64;
-                while tenths < 10 && has >= size * (tenths + 1) / 10 {
-                    tenths += 1;
-                    println!("{tenths}0 %");
-                }
-                if has >= size {
-                    return Ok(());
-                }
+        let event = session.recv().await?;
+        if let SessionEvent::Message(message) = event {
+            let (offset, rest) = number(&message.data)?;
+            let (size, octets) = number(rest)?;
+            if offset != has {
+                return Err("these octets belong elsewhere".into());
             }
-            SessionEvent::Failover { to, .. } => {
-                println!("from element {to}, after {has} octets");
-                session.send(has.to_be_bytes()).await?;
+            file.write_all(octets)?;
+            has += octets.len() as u64;
+            while tenths < 10 && has >= size * (tenths + 1) / 10 {
+                tenths += 1;
+                println!("{tenths}0 %");
             }
-            _ => {}
+            if has >= size {
+                return Ok(());
+            }
+        } else if let SessionEvent::Failover { to, .. } = event {
+            println!("from element {to}, after {has} octets");
+            session.send(has.to_be_bytes()).await?;
         }
     }
 }

@@ -168,22 +168,19 @@ async fn count(user: PoolUser, limit: &str) -> Result<(), Failure> {
     println!("element {} begins", session.element().id);
     session.send(limit).await?;
     loop {
-        match session.recv().await? {
-            SessionEvent::Message(answer) => {
-                let job = Job::decode(&answer.data)?;
-                let (primes, next) = (job.primes, job.next);
-                if job.is_done() {
-                    println!("{primes} primes below {limit}");
-                    return Ok(());
-                }
-                println!("{primes} below {next} so far");
+        let event = session.recv().await?;
+        if let SessionEvent::Message(answer) = event {
+            let job = Job::decode(&answer.data)?;
+            let (primes, next) = (job.primes, job.next);
+            if job.is_done() {
+                println!("{primes} primes below {limit}");
+                return Ok(());
             }
-            SessionEvent::Failover { to, .. } => {
-                println!("element {to} goes on");
-                // If there was no cookie yet, it knows nothing of the job.
-                session.send(limit).await?;
-            }
-            _ => {}
+            println!("{primes} below {next} so far");
+        } else if let SessionEvent::Failover { to, .. } = event {
+            println!("element {to} goes on");
+            // If there was no cookie yet, it knows nothing of the job.
+            session.send(limit).await?;
         }
     }
 }

@@ -222,7 +222,8 @@ impl Counting {
                 self.next_at = Some(Instant::now());
                 false
             }
-            _ => false,
+            // Only of messages that are to be given back.
+            SessionEvent::Undelivered(_) | _ => false,
         }
     }
 

@@ -284,7 +284,8 @@ impl<'a> Conversation<'a> {
                     Some(_) | None => self.send_again().await?,
                 }
             }
-            _ => {}
+            // Only of messages that are to be given back.
+            SessionEvent::Undelivered(_) | _ => {}
         }
         Ok(())
     }
