@@ -5,7 +5,7 @@
 mod support;
 
 use rserpool_core::Machine;
-use rserpool_core::registrar::{Config, Event, Limit, Output};
+use rserpool_core::registrar::{Config, Event, Input, Limit, Output};
 use rserpool_wire::asap::{Message, Registration, RegistrationResponse};
 use rserpool_wire::parameter::{
     ErrorCause, OperationError, Policy, PoolElement, SctpTransport, TcpTransport, TransportUse,
@@ -271,6 +271,56 @@ fn section_2_2_1_addresses_of_others_are_taken_out_with_a_warning() {
     );
     let answer = say(&mut registrar, 0, 1, resolution());
     assert_eq!(resolved(&answer), [recorded(element_on(1, 11), 1)]);
+}
+
+fn peer_addresses(confirmed: &[u8], unconfirmed: &[u8]) -> Input {
+    Input::PeerAddresses {
+        association: association(1),
+        confirmed: confirmed.iter().map(|number| host(*number)).collect(),
+        unconfirmed: unconfirmed.iter().map(|number| host(*number)).collect(),
+    }
+}
+
+#[test]
+fn rfc_9260_5_4_an_address_that_is_not_confirmed_is_told_to_nobody_until_it_is() {
+    let mut registrar = registrar_with(&[1]);
+    registrar.handle_input(at(0), peer_addresses(&[1], &[2, 66]));
+    let stated = PoolElement {
+        user_transport: sctp_transport(TransportUse::DATA_ONLY, &[1, 2, 66]),
+        ..element_on(1, 11)
+    };
+    // Nothing is wrong with it, so there is no warning.
+    let answer = say(&mut registrar, 0, 1, registration(stated.clone()));
+    assert_eq!(answer, [granted(1, 11)]);
+    let answer = say(&mut registrar, 0, 1, resolution());
+    assert_eq!(resolved(&answer), [recorded(element_on(1, 11), 1)]);
+
+    registrar.handle_input(at(1), peer_addresses(&[1, 2], &[66]));
+    drain(&mut registrar);
+    let answer = say(&mut registrar, 1, 1, resolution());
+    let told = resolved(&answer).remove(0);
+    let confirmed = sctp_transport(TransportUse::DATA_ONLY, &[1, 2]);
+    assert_eq!(told.user_transport, confirmed);
+    let sender = told.asap_transport.unwrap();
+    assert_eq!(sender.addresses, [host(1), host(2)]);
+
+    // Who registers again brings no other's address in.
+    let answer = say(&mut registrar, 2, 1, registration(stated));
+    assert_eq!(answer, [granted(1, 11)]);
+    let answer = say(&mut registrar, 2, 1, resolution());
+    assert_eq!(resolved(&answer)[0].user_transport, confirmed);
+}
+
+#[test]
+fn rfc_9260_5_4_what_is_confirmed_but_was_not_registered_is_not_told() {
+    let mut registrar = registrar_with(&[1]);
+    registrar.handle_input(at(0), peer_addresses(&[1], &[2]));
+    say(&mut registrar, 0, 1, registration(element_on(1, 11)));
+    registrar.handle_input(at(1), peer_addresses(&[1, 2], &[]));
+    drain(&mut registrar);
+    let answer = say(&mut registrar, 1, 1, resolution());
+    let told = resolved(&answer).remove(0);
+    assert_eq!(told.user_transport, element_on(1, 11).user_transport);
 }
 
 #[test]

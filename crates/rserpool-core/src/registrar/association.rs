@@ -11,7 +11,7 @@ use crate::{AssociationId, PeerAddress, RegistrarAddress, SCTP_UDP_PORT, Transpo
 use rserpool_handlespace::ElementKey;
 use rserpool_wire::PoolHandle;
 use rserpool_wire::asap::Message;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// An association that is up.
@@ -20,6 +20,10 @@ pub(super) struct Association {
     pub(super) peer: PeerAddress,
     /// The pool elements registered over it.
     pub(super) pool_elements: BTreeSet<ElementKey>,
+    /// Addresses that the peer listed and has not confirmed.
+    pub(super) unconfirmed: Vec<IpAddr>,
+    /// Those of them that its pool elements registered.
+    pub(super) stated: BTreeMap<ElementKey, Vec<IpAddr>>,
     /// The pools it gets updates of.
     pub(super) subscriptions: BTreeSet<PoolHandle>,
     /// Reports of unreachable pool elements.
@@ -58,6 +62,8 @@ impl Registrar {
         let up = Association {
             peer,
             pool_elements: BTreeSet::new(),
+            unconfirmed: Vec::new(),
+            stated: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
             reports: RateLimit::default(),
             errors: RateLimit::default(),
@@ -154,7 +160,7 @@ impl Registrar {
 /// A transport, an address, its port, and the UDP port at which SCTP is encapsulated.
 pub(super) type Endpoint = (Transport, IpAddr, u16, u16);
 
-fn endpoints(address: &RegistrarAddress) -> impl Iterator<Item = Endpoint> + use<'_> {
+pub(super) fn endpoints(address: &RegistrarAddress) -> impl Iterator<Item = Endpoint> + use<'_> {
     let udp_port = address.udp_port.unwrap_or(SCTP_UDP_PORT);
     let addresses = address.addresses.iter();
     addresses.map(move |ip| (address.transport, ip.to_canonical(), address.port, udp_port))

@@ -12,6 +12,7 @@
 //! | `announce` | §3.6 |
 //! | `bad_message` | §2.2.14: what is no message, or none for a registrar |
 //! | `association` | who is connected; shutting down |
+//! | `peer_address` | RFC 9260 §5.4: which of its addresses are told to others |
 //! | `enrp_message` | RFC 5353: every ENRP message takes this way |
 //! | `initialization` | RFC 5353 §3.2.2: mentor, peer list |
 //! | `list` | §3.2.2.2: asking for the peer list, and answering |
@@ -54,6 +55,7 @@ mod limit;
 mod list;
 mod ownership;
 mod peer;
+mod peer_address;
 mod peer_connection;
 mod peer_failure;
 mod presence;
@@ -92,7 +94,7 @@ use rserpool_wire::enrp;
 use rserpool_wire::{Decoded, RegistrarId, Undecodable};
 use slow_element::SlowElements;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use subscription::Subscriptions;
 
 /// Timers that fire in one [`Machine::handle_timeout`]: outputs are taken in between, so that
@@ -115,6 +117,16 @@ pub enum Input {
         association: AssociationId,
         /// Who is at its other end.
         peer: PeerAddress,
+    },
+    /// The addresses of an association's peer, when they are others than when it came up: a
+    /// registrar tells others only of those that are confirmed (RFC 9260 §5.4).
+    PeerAddresses {
+        /// Which.
+        association: AssociationId,
+        /// Those that the peer has shown to have, the one that it was heard at among them.
+        confirmed: Vec<IpAddr>,
+        /// Those that it listed.
+        unconfirmed: Vec<IpAddr>,
     },
     /// An ENRP message arrived over an association, or what should have been one.
     EnrpReceived {
@@ -359,6 +371,11 @@ impl Machine for Registrar {
                 self.on_association_up(association, peer);
             }
             Input::AssociationLost { association } => self.on_association_lost(association),
+            Input::PeerAddresses {
+                association,
+                confirmed,
+                unconfirmed,
+            } => self.on_peer_addresses(association, confirmed, unconfirmed),
             Input::SendFailed {
                 association,
                 message,

@@ -11,6 +11,7 @@ use rserpool_wire::parameter::{
     ErrorCause, OperationError, PoolElement, SctpTransport, TransportUse, UserTransport,
 };
 use rserpool_wire::{PoolHandle, RegistrationLife};
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 
 impl Registrar {
@@ -57,7 +58,8 @@ impl Registrar {
         self.config
             .compatibility
             .check(pool_handle, &pool_element)?;
-        let warning = check_values(&mut pool_element, peer)?;
+        let stated = self.unconfirmed_of(from, &pool_element);
+        let warning = check_values(&mut pool_element, peer, &stated)?;
         record_sender(&mut pool_element, peer);
         // Rule 4 (RFC 5352 §3.1): this registrar assigns itself the owner, whoever it was before.
         pool_element.home_registrar = Some(self.config.id);
@@ -73,6 +75,9 @@ impl Registrar {
         // Rules 1 to 3.
         self.add(from, pool_handle, &pool_element, known)
             .map_err(|error| self.cause_of(from, error))?;
+        if let Some(key) = self.handlespace.find(pool_handle, pool_element.id) {
+            self.keep_stated(from, key, stated);
+        }
         if warning.is_some() {
             self.emit(Event::AddressesRemoved {
                 pool_handle: pool_handle.clone(),
@@ -140,7 +145,7 @@ impl Registrar {
         Err(ErrorCause::LackOfResources)
     }
 
-    fn cause_of(&mut self, from: AssociationId, error: RegisterError) -> ErrorCause {
+    pub(super) fn cause_of(&mut self, from: AssociationId, error: RegisterError) -> ErrorCause {
         let limit = match error {
             RegisterError::InconsistentPolicy { pool } => {
                 return ErrorCause::InconsistentPoolPolicy(Some(pool));
@@ -164,10 +169,12 @@ impl Registrar {
 
 /// RFC 5352 §2.2.1: the addresses "MUST be a subset of the IP address(es) used in the SCTP
 /// association, regardless of the registered transport protocol". What is not is taken out, with
-/// a warning (§2.2.3); if nothing is left, the registration is rejected (rule 5).
+/// a warning (§2.2.3); if nothing is left, the registration is rejected (rule 5). What the peer has
+/// not confirmed yet is taken out without a warning: it comes in when it is.
 fn check_values(
     pool_element: &mut PoolElement,
     peer: &PeerAddress,
+    unconfirmed: &[IpAddr],
 ) -> Result<Option<ErrorCause>, ErrorCause> {
     let invalid = |pool_element: &PoolElement| {
         let mut octets = Vec::new();
@@ -192,7 +199,8 @@ fn check_values(
     }
     let is_partly_foreign = matches!(
         &pool_element.user_transport,
-        UserTransport::Sctp(sctp) if !sctp.addresses.iter().all(|own| peer.has(*own))
+        UserTransport::Sctp(sctp)
+            if !sctp.addresses.iter().all(|own| peer.has(*own) || unconfirmed.contains(own))
     );
     let warning = is_partly_foreign.then(|| invalid(pool_element));
     if let UserTransport::Sctp(sctp) = &mut pool_element.user_transport {
@@ -203,7 +211,7 @@ fn check_values(
 
 /// Rule 4 (RFC 5352 §3.1): "record the SCTP transport address from which it received the
 /// ASAP_REGISTRATION in the ASAP Transport parameter".
-fn record_sender(pool_element: &mut PoolElement, peer: &PeerAddress) {
+pub(super) fn record_sender(pool_element: &mut PoolElement, peer: &PeerAddress) {
     pool_element.asap_transport = Some(SctpTransport {
         port: peer.port,
         transport_use: TransportUse::DATA_ONLY,
