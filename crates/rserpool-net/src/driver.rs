@@ -7,7 +7,7 @@
 use crate::connection::{DataCommand, Received};
 use crate::data::DataConnections;
 use crate::multicast::Channel;
-use crate::network::{ASAP_PPID, Arrival, ENRP_PPID, Network};
+use crate::network::{ASAP_PPID, Arrival, ENRP_PPID, Network, PeerAddresses};
 use rserpool_core::{AssociationId, Machine, PeerAddress, Timestamp};
 use rserpool_sctp::{DownReason, Outgoing, SendError};
 use rserpool_wire::asap::Message;
@@ -54,6 +54,14 @@ pub(crate) trait Role {
         None
     }
     fn on_send_failed(&mut self, from: AssociationId, message: Message) -> Option<InputOf<Self>>;
+    fn on_peer_addresses(
+        &mut self,
+        association: AssociationId,
+        addresses: PeerAddresses,
+    ) -> Option<InputOf<Self>> {
+        let _ = (association, addresses);
+        None
+    }
     fn on_down(&mut self, node: &mut Shared, down: Down) -> Option<InputOf<Self>>;
     fn on_command(&mut self, node: &mut Shared, command: Self::Command) -> Option<InputOf<Self>>;
     /// The last handle is gone: end in good order.
@@ -221,6 +229,10 @@ impl<R: Role> Driver<R> {
                     accepted,
                 },
             ),
+            Arrival::PeerAddresses {
+                association,
+                addresses,
+            } => self.role.on_peer_addresses(association, addresses),
             Arrival::Down {
                 association,
                 reason,

@@ -74,6 +74,11 @@ impl NetError {
         )
     }
 
+    /// A limit of ours, met by a process with many nodes.
+    pub(crate) fn is_quota(&self) -> bool {
+        self.source.kind() == io::ErrorKind::QuotaExceeded
+    }
+
     pub(crate) fn is_in_use(&self) -> bool {
         self.source.kind() == io::ErrorKind::AddrInUse
     }
@@ -93,7 +98,9 @@ impl NetError {
     }
 
     fn advice(&self) -> &'static str {
-        use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied, Unsupported};
+        use io::ErrorKind::{
+            AddrInUse, AddrNotAvailable, PermissionDenied, QuotaExceeded, Unsupported,
+        };
         match (self.operation, self.source.kind()) {
             (Operation::BindUdp, AddrInUse) => {
                 "another registrar on this host? choose another port with --udp-port, \
@@ -120,6 +127,9 @@ impl NetError {
             (Operation::OpenRawIp, Unsupported) => {
                 "where the kernel has SCTP it would abort what user space begins: use the \
                  kernel's SCTP, or UDP; and systems other than Linux have UDP alone"
+            }
+            (Operation::OpenRawIp, QuotaExceeded) => {
+                "a process has few of them, for each costs all packets of the host; use UDP"
             }
             (Operation::UseKernelSctp, AddrInUse) => {
                 "another process has this SCTP port of the kernel: choose another with \

@@ -10,6 +10,14 @@ use std::net::{IpAddr, SocketAddr};
 pub enum NetworkEvent {
     /// Something that can be done without is missing: IPv6, multicast on an interface, lifelines.
     Unavailable(NetError),
+    /// SCTP over IP itself is missing. It is wanted with [`crate::SctpMode::Udp`], and welcome
+    /// with [`crate::SctpMode::Auto`].
+    NoRawIp {
+        /// Why, and what to do.
+        error: NetError,
+        /// Whether it was wanted.
+        is_wanted: bool,
+    },
     /// The lifeline of a peer ended; its association is being probed.
     LifelineLost {
         /// The peer of the association.
@@ -20,7 +28,7 @@ pub enum NetworkEvent {
         /// The peer.
         peer: SocketAddr,
     },
-    /// A path of an association failed, or works again.
+    /// A path of an association is confirmed, failed, or works again.
     Path {
         /// The peer.
         peer: SocketAddr,
@@ -102,7 +110,7 @@ pub enum NetworkEvent {
 impl fmt::Display for NetworkEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable(error) => error.fmt(f),
+            Self::Unavailable(error) | Self::NoRawIp { error, .. } => error.fmt(f),
             Self::LifelineLost { peer } => {
                 write!(f, "the lifeline from {peer} ended; probing its association")
             }

@@ -8,7 +8,7 @@ use crate::event::NetworkStatistics;
 use crate::interfaces::{Interface, reachable_addresses, told_to_peers};
 use crate::kernel_sctp::SctpMode;
 use crate::multicast::{Channel, Multicast};
-use crate::network::{Network, NetworkConfig};
+use crate::network::{Network, NetworkConfig, PeerAddresses};
 use crate::node::{EventReceiver, Events, Node, NodeEvent};
 use crate::open_files::raise_open_files_limit;
 use crate::random::random_u64;
@@ -372,6 +372,22 @@ impl Role for RegistrarRole {
             return None;
         }
         Some(Input::AssociationUp { association, peer })
+    }
+
+    fn on_peer_addresses(
+        &mut self,
+        association: AssociationId,
+        addresses: PeerAddresses,
+    ) -> Option<Input> {
+        let PeerAddresses {
+            confirmed,
+            unconfirmed,
+        } = addresses;
+        Some(Input::PeerAddresses {
+            association,
+            confirmed,
+            unconfirmed,
+        })
     }
 
     fn on_message(&mut self, _: &mut Shared, from: FromPeer) -> Option<Input> {

@@ -96,7 +96,9 @@ impl Host {
                     octets,
                     ..
                 } => self.received.push((association, ppid, octets)),
-                Arrival::SendFailed { .. } | Arrival::Multicast { .. } => {}
+                Arrival::SendFailed { .. }
+                | Arrival::Multicast { .. }
+                | Arrival::PeerAddresses { .. } => {}
             }
         }
         self.network.flush();
@@ -186,6 +188,22 @@ async fn pair() -> (Host, Host) {
     a.network.connect_peer(&b.as_peer());
     until([&mut a, &mut b], |[a, b]| a.up.len() + b.up.len() == 2).await;
     (a, b)
+}
+
+#[test]
+fn raw_ip_that_the_system_refuses_is_told_with_what_to_do() {
+    run(async {
+        // Whoever may have it, only one of them holds the SCTP ports.
+        let mut hosts = [(); 2].map(|()| Host::start(Port::Any));
+        let told = hosts.iter_mut().any(|host| {
+            std::iter::from_fn(|| host.network.poll_event()).any(|event| {
+                let text = event.to_string();
+                matches!(event, NetworkEvent::NoRawIp { is_wanted, .. } if is_wanted)
+                    && text.starts_with("cannot open raw IP sockets for SCTP: ")
+            })
+        });
+        assert!(told);
+    });
 }
 
 #[test]
@@ -498,7 +516,9 @@ fn a_peer_that_takes_nothing_loses_its_association_and_no_other_does() {
                 a.network.receive();
                 assert!(sent < QUEUE, "never shed");
             }
-            shed = a.network.poll_event();
+            // What this host lacks was told at the start.
+            shed = std::iter::from_fn(|| a.network.poll_event())
+                .find(|event| !matches!(event, NetworkEvent::NoRawIp { .. }));
         }
         let Some(NetworkEvent::Shed {
             peer,

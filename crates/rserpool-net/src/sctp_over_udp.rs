@@ -6,12 +6,13 @@
 use crate::driver::LATE_MAX;
 use crate::error::NetError;
 use crate::error_queue::Unreachable;
+use crate::network::PeerAddresses;
 use crate::raw_ip::RawSockets;
 use crate::udp::{Arrival, UDP_ENCAPSULATION_PORT, UdpSockets, UdpStatistics};
 use rserpool_core::AssociationId;
 use rserpool_sctp::{
-    Config, ConnectError, Endpoint, Event, Outgoing, Remote, SendError, Statistics, Timestamp,
-    Transmit,
+    Config, ConnectError, Endpoint, Event, Outgoing, PathState, Remote, SendError, Statistics,
+    Timestamp, Transmit,
 };
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -333,13 +334,13 @@ impl SctpOverUdp {
         &self,
         association: AssociationId,
         remote: SocketAddr,
-    ) -> Vec<IpAddr> {
-        let mut addresses = vec![remote.ip()];
+    ) -> PeerAddresses {
+        let mut addresses = PeerAddresses::default();
+        addresses.add(remote.ip(), true);
         if let Some((endpoint, association)) = self.find(association) {
             for path in endpoint.paths(association) {
-                if !addresses.contains(&path.remote.ip()) {
-                    addresses.push(path.remote.ip());
-                }
+                let is_confirmed = path.state != PathState::Unconfirmed;
+                addresses.add(path.remote.ip(), is_confirmed);
             }
         }
         addresses

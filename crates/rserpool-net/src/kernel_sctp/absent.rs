@@ -3,6 +3,7 @@
 use super::KernelSctpStatistics;
 use crate::error::{NetError, Operation};
 use crate::event::NetworkEvent;
+use crate::network::PeerAddresses;
 use rserpool_core::AssociationId;
 use rserpool_sctp::{Config, Event, Outgoing, SendError, Timestamp};
 use std::net::{IpAddr, SocketAddr};
@@ -87,7 +88,7 @@ impl KernelSctp {
     pub(crate) fn remote(&self, _: AssociationId) -> Option<SocketAddr> {
         match *self {}
     }
-    pub(crate) fn peer_addresses(&self, _: AssociationId) -> Vec<IpAddr> {
+    pub(crate) fn peer_addresses(&self, _: AssociationId) -> PeerAddresses {
         match *self {}
     }
     pub(crate) fn local_addresses(&self, _: AssociationId) -> Vec<IpAddr> {

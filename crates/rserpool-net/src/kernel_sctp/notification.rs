@@ -38,14 +38,13 @@ pub(super) fn not_begun(
     }
 }
 
-/// How a path is now, if it is news: that it works at first is none.
+/// How a path is now, if it is news.
 pub(super) fn path_state(state: PeerAddressState) -> Option<PathState> {
     match state {
-        PeerAddressState::Available => Some(PathState::Active),
+        PeerAddressState::Available | PeerAddressState::Confirmed => Some(PathState::Active),
         PeerAddressState::Unreachable => Some(PathState::Inactive),
         PeerAddressState::PotentiallyFailed => Some(PathState::PotentiallyFailed),
-        PeerAddressState::Confirmed
-        | PeerAddressState::Added
+        PeerAddressState::Added
         | PeerAddressState::Removed
         | PeerAddressState::MadePrimary
         | PeerAddressState::Unknown(_)

@@ -7,7 +7,8 @@ use super::socket::KernelSocket;
 use super::{KERNEL, KernelSctpStatistics};
 use crate::error::NetError;
 use crate::event::NetworkEvent;
-use oxirush_sctp::NotificationOrData;
+use crate::network::PeerAddresses;
+use oxirush_sctp::{NotificationOrData, PathState};
 use rserpool_core::AssociationId;
 use rserpool_sctp::{Config, DownReason, Event, Outgoing, SendError, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -388,10 +389,24 @@ impl KernelSctp {
         Some(SocketAddr::new(*first, 0))
     }
 
-    /// All addresses of the peer.
-    pub(crate) fn peer_addresses(&self, number: AssociationId) -> Vec<IpAddr> {
-        let association = self.associations.get(&number);
-        association.map_or_else(Vec::new, |association| association.addresses.clone())
+    /// All addresses of the peer. One of which the kernel does not say how it is has not been
+    /// confirmed; the first one is that at which the association was set up.
+    pub(crate) fn peer_addresses(&self, number: AssociationId) -> PeerAddresses {
+        let mut addresses = PeerAddresses::default();
+        let Some(association) = self.associations.get(&number) else {
+            return addresses;
+        };
+        let endpoint = &self.sockets[association.socket].endpoint;
+        let paths = endpoint.paths(association.id).unwrap_or_default();
+        for path in &paths {
+            let is_confirmed = path.state != PathState::Unconfirmed;
+            addresses.add(path.address.ip().to_canonical(), is_confirmed);
+        }
+        for (index, address) in association.addresses.iter().enumerate() {
+            let is_first = index == 0 && paths.is_empty();
+            addresses.add(*address, is_first);
+        }
+        addresses
     }
 
     /// All our addresses that the peer of an association knows.

@@ -7,9 +7,9 @@ use crate::multicast::Channel;
 use crate::tcp::Accepted;
 use crate::udp::UDP_ENCAPSULATION_PORT;
 use rserpool_core::{AssociationId, PeerAddress, Timestamp, Transport};
-use rserpool_sctp::{DownReason, Event};
+use rserpool_sctp::{DownReason, Event, PathState};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
 
 /// What the network brings.
@@ -25,6 +25,11 @@ pub(crate) enum Arrival {
     Down {
         association: AssociationId,
         reason: DownReason,
+    },
+    /// More of a peer's addresses are confirmed, or there are some that are not.
+    PeerAddresses {
+        association: AssociationId,
+        addresses: PeerAddresses,
     },
     /// A message.
     Received {
@@ -45,6 +50,28 @@ pub(crate) enum Arrival {
         from: SocketAddr,
         octets: Vec<u8>,
     },
+}
+
+/// The addresses of a peer, as far as it has shown to have them (RFC 9260 §5.4).
+#[derive(Default)]
+pub(crate) struct PeerAddresses {
+    pub(crate) confirmed: Vec<IpAddr>,
+    pub(crate) unconfirmed: Vec<IpAddr>,
+}
+
+impl PeerAddresses {
+    /// Adds one, if it is new.
+    pub(crate) fn add(&mut self, address: IpAddr, is_confirmed: bool) {
+        if self.confirmed.contains(&address) {
+            return;
+        }
+        if is_confirmed {
+            self.unconfirmed.retain(|other| *other != address);
+            self.confirmed.push(address);
+        } else if !self.unconfirmed.contains(&address) {
+            self.unconfirmed.push(address);
+        }
+    }
 }
 
 impl Network {
@@ -80,6 +107,15 @@ impl Network {
                     ppid,
                     octets,
                 });
+            }
+            Event::Path {
+                state: PathState::Active,
+                ..
+            } => {
+                if let Some(remote) = self.sctp.remote(association) {
+                    let addresses = self.sctp.peer_addresses(association, remote);
+                    self.peer_addresses_changed(association, addresses);
+                }
             }
             // What the peer already sent still arrives; its end follows by itself. And which way
             // packets go is the endpoint's.
@@ -126,9 +162,10 @@ impl Network {
         sctp_port: u16,
         accepted: bool,
     ) {
+        let addresses = self.sctp.peer_addresses(association, remote);
         let peer = PeerAddress {
             transport: Transport::Sctp,
-            addresses: self.sctp.peer_addresses(association, remote),
+            addresses: addresses.confirmed.clone(),
             port: sctp_port,
             // Of one that came without encapsulation, none is known.
             udp_port: Some(remote.port())
@@ -139,6 +176,20 @@ impl Network {
             peer,
             remote,
             accepted,
+        });
+        if !addresses.unconfirmed.is_empty() {
+            self.peer_addresses_changed(association, addresses);
+        }
+    }
+
+    pub(super) fn peer_addresses_changed(
+        &mut self,
+        association: AssociationId,
+        addresses: PeerAddresses,
+    ) {
+        self.arrivals.push_back(Arrival::PeerAddresses {
+            association,
+            addresses,
         });
     }
 

@@ -11,7 +11,7 @@ use crate::interfaces::told_to_peers;
 use crate::kernel_sctp::{KernelSctp, NotBegun, SctpMode, is_kernel};
 use crate::random::random_sctp_port;
 use rserpool_core::{AssociationId, PeerAddress, Transport};
-use rserpool_sctp::{Config, ConnectError, DownReason, Event};
+use rserpool_sctp::{Config, ConnectError, DownReason, Event, PathState};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -66,6 +66,7 @@ impl Aliases {
     pub(super) fn translate(&mut self, mut arrival: Arrival) -> Arrival {
         match &mut arrival {
             Arrival::Up { association, .. }
+            | Arrival::PeerAddresses { association, .. }
             | Arrival::Received { association, .. }
             | Arrival::SendFailed { association, .. } => *association = self.outer(*association),
             Arrival::Down { association, .. } => {
@@ -176,6 +177,7 @@ impl Network {
                     remote,
                     accepted,
                 });
+                self.tell_addresses(association);
             }
             Event::Restarted {
                 remote, sctp_port, ..
@@ -198,8 +200,12 @@ impl Network {
                     remote,
                     accepted: true,
                 });
+                self.tell_addresses(now);
             }
             Event::Path { remote, state, .. } => {
+                if state == PathState::Active {
+                    self.tell_addresses(association);
+                }
                 if let Some(peer) = self.peer(association) {
                     self.events.push_back(NetworkEvent::Path {
                         peer,
@@ -233,11 +239,19 @@ impl Network {
         }
     }
 
+    fn tell_addresses(&mut self, association: AssociationId) {
+        if let Some(kernel) = &self.kernel {
+            let addresses = kernel.peer_addresses(association);
+            self.peer_addresses_changed(association, addresses);
+        }
+    }
+
     fn kernel_peer(&self, association: AssociationId, sctp_port: u16) -> PeerAddress {
         let kernel = self.kernel.as_ref();
+        let addresses = kernel.map(|kernel| kernel.peer_addresses(association));
         PeerAddress {
             transport: Transport::Sctp,
-            addresses: kernel.map_or_else(Vec::new, |kernel| kernel.peer_addresses(association)),
+            addresses: addresses.unwrap_or_default().confirmed,
             port: sctp_port,
             udp_port: None,
         }

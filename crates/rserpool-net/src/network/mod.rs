@@ -7,7 +7,7 @@ mod arrival;
 mod connect;
 mod kernel;
 
-pub(crate) use arrival::Arrival;
+pub(crate) use arrival::{Arrival, PeerAddresses};
 
 use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
@@ -152,8 +152,7 @@ impl Network {
             network.own_addresses = own_addresses();
         }
         if has_udp {
-            // Who may not, or has the kernel for it, does without.
-            let _ = network.sctp.open_raw_ip(&network.addresses);
+            network.open_raw_ip();
         }
         network.tell_local_addresses();
         network.hear(Channel::Asap, config.hear);
@@ -161,6 +160,18 @@ impl Network {
         network.hear(Channel::Enrp, config.enrp_multicast.clone());
         network.start_announcing(Channel::Enrp, config.enrp_multicast);
         Ok(network)
+    }
+
+    /// Who may not does without, and whose kernel does it needs none.
+    fn open_raw_ip(&mut self) {
+        let Err(error) = self.sctp.open_raw_ip(&self.addresses) else {
+            return;
+        };
+        if self.kernel.is_none() {
+            let is_wanted = self.mode == SctpMode::Udp && !error.is_quota();
+            let event = NetworkEvent::NoRawIp { error, is_wanted };
+            self.events.push_back(event);
+        }
     }
 
     fn tell_local_addresses(&mut self) {

@@ -67,10 +67,18 @@ async fn log<E: Clone>(mut events: EventReceiver<E>, mut log_machine: impl FnMut
 fn log_network(event: &NetworkEvent) {
     if matches!(
         event,
-        NetworkEvent::LifelineLost { .. } | NetworkEvent::Unreachable { .. }
+        NetworkEvent::LifelineLost { .. }
+            | NetworkEvent::Unreachable { .. }
+            | NetworkEvent::NoRawIp {
+                is_wanted: false,
+                ..
+            }
     ) {
         debug!("{event}");
-    } else if matches!(event, NetworkEvent::Unavailable(_)) {
+    } else if matches!(
+        event,
+        NetworkEvent::Unavailable(_) | NetworkEvent::NoRawIp { .. } | NetworkEvent::Path { .. }
+    ) {
         info!("{event}");
     } else {
         warn!("{event}");
