@@ -127,6 +127,22 @@ impl World {
         }
     }
 
+    /// Exactly the requests that are not known to have arrived are kept for the next pool element.
+    pub(crate) fn check_undelivered(&mut self, id: SessionId, arrived: u64) {
+        let Some(held) = self.sessions.held.get_mut(&id) else {
+            return;
+        };
+        held.arrived = held.arrived.max(held.begun_after + arrived);
+        let kept = u64::try_from(held.undelivered.len()).unwrap_or(u64::MAX);
+        let unknown = held.sent.saturating_sub(held.arrived);
+        if kept != unknown {
+            let (id, node) = (id.0, held.node);
+            let text =
+                format_args!("session {id} keeps {kept} requests, {unknown} may not have arrived");
+            self.violate(Rule::SessionState, node, text);
+        }
+    }
+
     /// The session moves: what was answered and will be again is one cookie interval at most.
     pub(crate) fn check_at_stake(&mut self, id: SessionId) {
         let Some(held) = self.sessions.held.get(&id) else {

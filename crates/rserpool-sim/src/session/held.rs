@@ -2,14 +2,15 @@
 //!
 //! Must not know the pool element's state, but by answers and cookies.
 
-use super::{Progress, SessionId, state_after};
+use super::{Data, Packet, Progress, SessionId, state_after};
 use crate::network::EndId;
 use crate::node::NodeId;
 use rserpool_core::Timestamp;
-use rserpool_core::session::PoolUserSession;
+use rserpool_core::session::{OnFailover, PoolUserSession, SessionMessage, Undelivered};
 use rserpool_wire::parameter::Cookie;
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 /// The pool user's end of a session.
@@ -38,6 +39,14 @@ pub(crate) struct HeldSession {
     pub(crate) base: Progress,
     /// What the states after the requests since then are, sent ones and no others.
     states: VecDeque<u64>,
+    /// Requests that may not have arrived: they are sent again by themselves.
+    pub(crate) undelivered: Undelivered,
+    /// Requests handed to the association of now.
+    pub(crate) handed: u64,
+    /// The request before the first one of the association of now.
+    pub(crate) begun_after: u64,
+    /// The latest request that is known to have arrived anywhere.
+    pub(crate) arrived: u64,
     /// It goes on somewhere else, since then.
     pub(crate) interruption: Option<Interruption>,
     /// When the latest answer came, or the association came up.
@@ -91,6 +100,10 @@ impl HeldSession {
             cookie: None,
             base: Progress::first(id),
             states: VecDeque::new(),
+            undelivered: Undelivered::default(),
+            handed: 0,
+            begun_after: 0,
+            arrived: 0,
             interruption: None,
             progress_at: Timestamp::ZERO,
             tried: Vec::new(),
@@ -113,6 +126,41 @@ impl HeldSession {
         self.states.push_back(state_after(before, number));
         self.sent = number;
         Some(number)
+    }
+
+    /// A request is handed to the association for the first time.
+    pub(crate) fn hand_over(&mut self, number: u64) -> Vec<u8> {
+        let session = self.id;
+        let mut octets = Vec::new();
+        Packet::encode_data(Data::Request { session, number }, &mut octets);
+        self.handed += 1;
+        let message = SessionMessage::new(octets.clone()).on_failover(OnFailover::Resend);
+        self.undelivered.add_sent(self.handed, message);
+        octets
+    }
+
+    /// The next one of those that go to another pool element by themselves.
+    pub(crate) fn hand_over_again(&mut self) -> Option<Vec<u8>> {
+        let octets = self.undelivered.next_waiting()?.data.clone();
+        self.handed += 1;
+        self.undelivered.sent_next_waiting(self.handed);
+        Some(octets)
+    }
+
+    /// Another pool element serves. The requests that the application has to send again: the
+    /// cookie does not cover them, and they had arrived at one that failed.
+    pub(crate) fn fail_over(&mut self) -> Range<u64> {
+        let returned = self.undelivered.fail_over();
+        debug_assert!(returned.is_empty(), "all of them are to be sent again");
+        self.handed = 0;
+        self.begun_after = self.base.count;
+        self.answered_here = self.base.count;
+        let waiting = self.undelivered.next_waiting();
+        let first = waiting.and_then(|message| match Packet::decode(&message.data)? {
+            Packet::Data(Data::Request { number, .. }) => Some(number),
+            Packet::Data(Data::Answer { .. }) | Packet::Control(_) => None,
+        });
+        self.base.count + 1..first.unwrap_or(self.sent + 1)
     }
 
     /// What the state is after a request that was sent and is not covered by the cookie.

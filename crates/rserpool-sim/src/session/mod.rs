@@ -27,7 +27,7 @@ use crate::network::EndId;
 use crate::node::NodeId;
 use rserpool_core::Timestamp;
 use rserpool_core::pool_user::RequestId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Numbers a session; never used twice in a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -48,6 +48,29 @@ pub(crate) struct Draining {
     pub(crate) moved: usize,
 }
 
+/// Which messages of an association have arrived, as its transport learns it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arrived {
+    known: u64,
+    /// When the next ones will be known to have.
+    acknowledged_at: VecDeque<Timestamp>,
+}
+
+impl Arrived {
+    pub(crate) fn acknowledge(&mut self, at: Timestamp) {
+        self.acknowledged_at.push_back(at);
+    }
+
+    /// How many are known to have arrived by then.
+    pub(crate) fn by(&mut self, now: Timestamp) -> u64 {
+        while self.acknowledged_at.front().is_some_and(|at| *at <= now) {
+            self.acknowledged_at.pop_front();
+            self.known += 1;
+        }
+        self.known
+    }
+}
+
 /// All sessions, with who finds them by what.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
@@ -57,6 +80,8 @@ pub(crate) struct Sessions {
     pub(crate) by_end: BTreeMap<EndId, SessionId>,
     /// By the request for a pool element.
     pub(crate) by_request: BTreeMap<(NodeId, RequestId), SessionId>,
+    /// By the pool user's end of their association: what has arrived at the other end.
+    pub(crate) arrived: BTreeMap<EndId, Arrived>,
     /// Pool users' ends whose other end has died: until when what it sent before still arrives.
     pub(crate) silenced: BTreeMap<EndId, Timestamp>,
     /// By the pool element's end of their association.

@@ -89,6 +89,9 @@ impl World {
 
     fn serve(&mut self, end: EndId, session: SessionId, number: u64) {
         self.check_request(end, session, number);
+        let acknowledged_at = self.now + self.associations[end.association() as usize].delay;
+        let arrived = self.sessions.arrived.entry(end.other()).or_default();
+        arrived.acknowledge(acknowledged_at);
         let Some(served) = self.sessions.served.get_mut(&end) else {
             return;
         };

@@ -15,6 +15,7 @@ use rserpool_core::{PeerAddress, Transport};
 use rserpool_wire::asap::Message;
 use rserpool_wire::parameter::{EncodedPoolElement, UserTransport};
 use rserpool_wire::{PoolElementId, PoolHandle};
+use std::ops::Range;
 use std::time::Duration;
 
 /// How long after its pool user a session begins.
@@ -183,17 +184,13 @@ impl World {
         held.tried.clear();
         held.pause = Duration::ZERO;
         held.progress_at = now;
-        held.answered_here = held.base.count;
-        let (first, last) = (held.base.count + 1, held.sent);
+        let again = held.fail_over();
         let association = association_id(end);
         held.control
             .handle_input(PoolUserSessionInput::AssociationUp { association });
         let sent = self.settle_held(id);
         self.check_echo(id, &sent);
-        for number in first..=last {
-            let session = id;
-            self.send_data(end, Data::Request { session, number });
-        }
+        self.send_again(id, end, again);
         self.send_next(id, end);
         self.plan_session(id, THINKING);
     }
@@ -201,10 +198,44 @@ impl World {
     /// Some requests at once, but no more than may wait.
     fn send_next(&mut self, session: SessionId, end: EndId) {
         for _ in 0..=self.random.below(BURST_MAX) {
-            let held = self.sessions.held.get_mut(&session);
-            if let Some(number) = held.and_then(HeldSession::next_request) {
-                self.send_data(end, Data::Request { session, number });
+            let Some(held) = self.sessions.held.get_mut(&session) else {
+                return;
+            };
+            if let Some(number) = held.next_request() {
+                let octets = held.hand_over(number);
+                self.send_packet(end, &octets);
             }
+        }
+    }
+
+    /// What rebuilds the state comes first, then what may not have arrived.
+    fn send_again(&mut self, session: SessionId, end: EndId, again: Range<u64>) {
+        for number in again {
+            if let Some(held) = self.sessions.held.get_mut(&session) {
+                held.handed += 1;
+            }
+            self.send_data(end, Data::Request { session, number });
+        }
+        while let Some(octets) = self
+            .sessions
+            .held
+            .get_mut(&session)
+            .and_then(HeldSession::hand_over_again)
+        {
+            self.send_packet(end, &octets);
+        }
+    }
+
+    /// What is known to have arrived need not be sent again.
+    fn forget_arrived(&mut self, id: SessionId, end: EndId) {
+        let until = self.sessions.silenced.get(&end).copied();
+        let until = until.map_or(self.now, |until| until.min(self.now));
+        if let Some(arrived) = self.sessions.arrived.get_mut(&end)
+            && let Some(held) = self.sessions.held.get_mut(&id)
+        {
+            let known = arrived.by(until);
+            held.undelivered.on_arrived(known);
+            self.check_undelivered(id, known);
         }
     }
 
@@ -217,10 +248,12 @@ impl World {
 
     /// The pool element is gone, or has closed the association.
     pub(super) fn session_lost(&mut self, end: EndId) {
-        self.sessions.silenced.remove(&end);
         let Some(id) = self.sessions.by_end.remove(&end) else {
             return;
         };
+        self.forget_arrived(id, end);
+        self.sessions.silenced.remove(&end);
+        self.sessions.arrived.remove(&end);
         self.note_interruption(id);
         let association = association_id(end);
         if let Some(held) = self.sessions.held.get_mut(&id) {
@@ -301,6 +334,7 @@ impl World {
                 self.settle_held(id);
             }
             Packet::Data(Data::Answer { number, state }) => {
+                self.forget_arrived(id, end);
                 self.check_session_answer(id, number, state);
                 let held = self.sessions.held.get(&id);
                 if held.is_some_and(|held| held.answered >= held.length) {
@@ -316,6 +350,7 @@ impl World {
 
     fn finish(&mut self, id: SessionId, end: EndId) {
         self.sessions.silenced.remove(&end);
+        self.sessions.arrived.remove(&end);
         self.close(end);
         self.sessions.by_end.remove(&end);
         if let Some(held) = self.sessions.held.remove(&id) {
@@ -372,19 +407,25 @@ impl World {
         sessions
             .silenced
             .retain(|end, _| sessions.by_end.contains_key(end));
+        sessions
+            .arrived
+            .retain(|end, _| sessions.by_end.contains_key(end));
     }
 
     /// A message leaves this end on the control channel.
     pub(super) fn send_control(&mut self, end: EndId, message: &Message) {
-        let write = |buffer: &mut Vec<u8>| Packet::encode_control(message, buffer);
-        if self.is_up(end) {
-            let octets = self.octets.store(write);
-            self.send_octets(end, octets);
-        }
+        self.send_written(end, |buffer| Packet::encode_control(message, buffer));
     }
 
     pub(super) fn send_data(&mut self, end: EndId, data: Data) {
-        let write = |buffer: &mut Vec<u8>| Packet::encode_data(data, buffer);
+        self.send_written(end, |buffer| Packet::encode_data(data, buffer));
+    }
+
+    fn send_packet(&mut self, end: EndId, packet: &[u8]) {
+        self.send_written(end, |buffer| buffer.extend_from_slice(packet));
+    }
+
+    fn send_written(&mut self, end: EndId, write: impl FnOnce(&mut Vec<u8>)) {
         if self.is_up(end) {
             let octets = self.octets.store(write);
             self.send_octets(end, octets);
