@@ -5,7 +5,7 @@ use crate::data::DataConnections;
 use crate::driver::Shared;
 use crate::event::NetworkEvent;
 use crate::multicast::Multicast;
-use crate::network::{Arrival, ENRP_PPID, Network, NetworkConfig};
+use crate::network::{Arrival, ENRP_PPID, Network, NetworkConfig, PeerAddresses};
 use crate::pool_element::{PoolElementConfig, PoolElementNode};
 use crate::udp::{Arrival as Datagram, Port, UdpSockets};
 use rserpool_core::{
@@ -32,6 +32,8 @@ struct Host {
     up: Vec<(AssociationId, PeerAddress, bool)>,
     down: Vec<AssociationId>,
     received: Vec<(AssociationId, u32, Vec<u8>)>,
+    /// Those that are confirmed, and those that are not.
+    peer_addresses: Vec<PeerAddresses>,
 }
 
 impl Host {
@@ -40,6 +42,10 @@ impl Host {
     }
 
     fn with_send_queue(udp_port: Port, send_queue_octets_max: usize) -> Self {
+        Self::at(loopback(), udp_port, send_queue_octets_max)
+    }
+
+    fn at(addresses: Vec<IpAddr>, udp_port: Port, send_queue_octets_max: usize) -> Self {
         let sctp = rserpool_sctp::Config {
             listen: true,
             ..rserpool_sctp::Config::new(ASAP_PORT)
@@ -50,7 +56,7 @@ impl Host {
             ..sctp.clone()
         };
         let network = Network::start(NetworkConfig {
-            addresses: loopback(),
+            addresses,
             mode: crate::SctpMode::Udp,
             udp_port,
             sctp,
@@ -66,6 +72,7 @@ impl Host {
             up: Vec::new(),
             down: Vec::new(),
             received: Vec::new(),
+            peer_addresses: Vec::new(),
         }
     }
 
@@ -96,9 +103,8 @@ impl Host {
                     octets,
                     ..
                 } => self.received.push((association, ppid, octets)),
-                Arrival::SendFailed { .. }
-                | Arrival::Multicast { .. }
-                | Arrival::PeerAddresses { .. } => {}
+                Arrival::PeerAddresses { addresses, .. } => self.peer_addresses.push(addresses),
+                Arrival::SendFailed { .. } | Arrival::Multicast { .. } => {}
             }
         }
         self.network.flush();
@@ -188,6 +194,31 @@ async fn pair() -> (Host, Host) {
     a.network.connect_peer(&b.as_peer());
     until([&mut a, &mut b], |[a, b]| a.up.len() + b.up.len() == 2).await;
     (a, b)
+}
+
+#[test]
+fn rfc_9260_5_4_what_a_peer_lists_is_not_its_address_before_it_has_answered_there() {
+    run(async {
+        let mut one = Host::start(Port::Any);
+        let both = [[127, 0, 0, 1], [127, 0, 0, 2]].map(IpAddr::from).to_vec();
+        let mut two = Host::at(both.clone(), Port::Any, 1 << 20);
+        two.network.connect_peer(&one.as_peer());
+        until([&mut one, &mut two], |[one, _]| {
+            one.peer_addresses.len() == 2
+        })
+        .await;
+        let (_, at_first, _) = &one.up[0];
+        let [listed, answered] = &one.peer_addresses[..] else {
+            unreachable!("there are two");
+        };
+        assert_eq!(at_first.addresses.len(), 1);
+        assert_eq!(listed.confirmed, at_first.addresses);
+        assert_eq!(listed.unconfirmed.len(), 1);
+        let mut confirmed = answered.confirmed.clone();
+        confirmed.sort();
+        assert_eq!(confirmed, both);
+        assert!(answered.unconfirmed.is_empty());
+    });
 }
 
 #[test]
