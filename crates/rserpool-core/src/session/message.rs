@@ -7,7 +7,7 @@ pub struct SessionMessage {
     pub stream: u16,
     /// Payload protocol identifier, the application's choice; 11 is ASAP's own.
     pub ppid: u32,
-    /// Whether it may overtake others of its stream (ASAP_SEND_UNORDERED).
+    /// Whether it may overtake others of its stream (ASAP_SCTP_UNORDER).
     pub unordered: bool,
     /// What becomes of it if its pool element fails.
     pub on_failover: OnFailover,
@@ -22,8 +22,9 @@ pub enum OnFailover {
     /// It is forgotten: the application knows by the answers what to ask again.
     #[default]
     Forget,
-    /// ASAP_SEND_FAILOVER: the next pool element gets it. It may get what the one that failed got
-    /// too, never the other way round: each message arrives at least once.
+    /// ASAP_SEND_FAILOVER: the next pool element gets it. Each message is acknowledged by the SCTP
+    /// of at least one pool element, and two may work on it. What was acknowledged but not read
+    /// when a pool element failed is lost, as §6.5.5 warns: only an answer says that it was.
     Resend,
     /// ASAP_SEND_NO_FAILOVER: it is given back to the application.
     Return,
