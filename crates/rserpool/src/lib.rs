@@ -60,7 +60,7 @@
 //! | … to a pool element handle | [`SessionBuilder::pool_element`] |
 //! | ASAP_SEND_FAILOVER, ASAP_SEND_NO_FAILOVER | [`OnFailover::Resend`], [`OnFailover::Return`] |
 //! | ASAP_SEND_TO_LAST | all messages of a [`Session`], until it fails over |
-//! | ASAP_SCTP_UNORDER | [`SessionMessage::unordered`] |
+//! | ASAP_SCTP_UNORDER | [`SessionMessage::unordered()`] |
 //! | ASAP_SEND_TO_ALL, ASAP_SEND_TO_SELF | not there: a session with each pool element |
 //! | … to a transport address | not there: no failover, so a socket of the application's |
 //! | data.received, error.report | [`SessionEvent`] |
