@@ -17,7 +17,7 @@ use rserpool_net::{
     PoolElementNode, PoolUserConfig, PoolUserNode, Port, RegistrarConfig, RegistrarNode, SctpMode,
     SessionControl, UNREAD_OCTETS_MAX, inlet,
 };
-use rserpool_sctp::{DownReason, Timers};
+use rserpool_sctp::{DownReason, Outgoing, Timers};
 use rserpool_wire::parameter::Policy;
 use rserpool_wire::{PoolHandle, RegistrarId};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -179,11 +179,13 @@ async fn exchange(opened: &Opened, mut inlet: Inlet) {
     for (stream, octets) in (0..).zip(sizes) {
         let data = vec![7; octets];
         let ppid = 1000 + u32::from(stream);
-        opened
-            .outlet
-            .send(stream, ppid, data.clone())
-            .await
-            .unwrap();
+        let outgoing = Outgoing {
+            stream,
+            ppid,
+            unordered: false,
+            data: data.clone(),
+        };
+        opened.outlet.send(outgoing).await.unwrap();
         let back = loop {
             match inlet.recv().await.unwrap() {
                 Incoming::Message(received) => break received,
