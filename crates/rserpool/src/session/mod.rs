@@ -54,6 +54,8 @@ pub enum SessionEvent {
     /// again, except messages with [`OnFailover::Resend`]: those that may not have arrived are
     /// sent again when [`Session::recv`] is called next. Nothing else is sent to it before this is
     /// taken: now is the time to send what rebuilds its state.
+    ///
+    /// [`OnFailover::Resend`]: crate::OnFailover::Resend
     Failover {
         /// The pool element that failed.
         from: PoolElementId,
@@ -74,6 +76,8 @@ pub enum SessionEvent {
     },
     /// A message with [`OnFailover::Return`] that the pool element which failed may not have
     /// (RFC 5352 §6.7, §6.9). It follows [`SessionEvent::Failover`].
+    ///
+    /// [`OnFailover::Return`]: crate::OnFailover::Return
     Undelivered(SessionMessage),
 }
 
@@ -135,6 +139,8 @@ impl Session {
     /// or given back; see [`OnFailover`]. Waits like [`Session::send_with`], and while as much as
     /// is kept may not have arrived
     /// ([`UNDELIVERED_OCTETS_MAX`](rserpool_core::session::UNDELIVERED_OCTETS_MAX)).
+    ///
+    /// [`OnFailover`]: crate::OnFailover
     ///
     /// Cancelling the future before it is ready sends nothing.
     ///

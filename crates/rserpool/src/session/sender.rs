@@ -28,7 +28,7 @@ impl SessionSender {
         Self { shared }
     }
 
-    /// As [`Session::send`].
+    /// As [`Session::send`](crate::Session::send).
     ///
     /// # Errors
     /// As there.
@@ -36,7 +36,7 @@ impl SessionSender {
         self.send_with(0, 0, data).await
     }
 
-    /// As [`Session::send_with`].
+    /// As [`Session::send_with`](crate::Session::send_with).
     ///
     /// # Errors
     /// As there.
@@ -50,7 +50,7 @@ impl SessionSender {
         self.send_message(message).await
     }
 
-    /// As [`Session::send_message`].
+    /// As [`Session::send_message`](crate::Session::send_message).
     ///
     /// # Errors
     /// As there.
