@@ -5,13 +5,14 @@
 use super::contact::address_of;
 use super::event::{Event, RemovalReason, SubscriptionEnd};
 use super::peer::Peers;
+use super::peer_address::Unconfirmed;
 use super::{CloseReason, Limit, Output, Registrar};
 use crate::rate_limit::RateLimit;
 use crate::{AssociationId, PeerAddress, RegistrarAddress, SCTP_UDP_PORT, Transport};
 use rserpool_handlespace::ElementKey;
 use rserpool_wire::PoolHandle;
 use rserpool_wire::asap::Message;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// An association that is up.
@@ -20,10 +21,8 @@ pub(super) struct Association {
     pub(super) peer: PeerAddress,
     /// The pool elements registered over it.
     pub(super) pool_elements: BTreeSet<ElementKey>,
-    /// Addresses that the peer listed and has not confirmed.
-    pub(super) unconfirmed: Vec<IpAddr>,
-    /// Those of them that its pool elements registered.
-    pub(super) stated: BTreeMap<ElementKey, Vec<IpAddr>>,
+    /// Most peers have none; so it is a pointer.
+    pub(super) unconfirmed: Option<Box<Unconfirmed>>,
     /// The pools it gets updates of.
     pub(super) subscriptions: BTreeSet<PoolHandle>,
     /// Reports of unreachable pool elements.
@@ -62,8 +61,7 @@ impl Registrar {
         let up = Association {
             peer,
             pool_elements: BTreeSet::new(),
-            unconfirmed: Vec::new(),
-            stated: BTreeMap::new(),
+            unconfirmed: None,
             subscriptions: BTreeSet::new(),
             reports: RateLimit::default(),
             errors: RateLimit::default(),

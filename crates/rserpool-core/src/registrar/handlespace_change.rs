@@ -224,7 +224,7 @@ impl Registrar {
         let association = state.association();
         if let Some(owner) = association.and_then(|of| self.associations.get_mut(&of)) {
             owner.pool_elements.remove(&key);
-            owner.stated.remove(&key);
+            owner.forget_stated(key);
         }
     }
 
@@ -258,7 +258,7 @@ impl Registrar {
     ) {
         if let Some(old) = from.and_then(|from| self.associations.get_mut(&from)) {
             old.pool_elements.remove(&key);
-            old.stated.remove(&key);
+            old.forget_stated(key);
         }
         if let Some(owner) = self.associations.get_mut(&to) {
             owner.pool_elements.insert(key);

@@ -121,7 +121,7 @@ impl Registrar {
         let association = state.take_association();
         if let Some(owner) = association.and_then(|of| self.associations.get_mut(&of)) {
             owner.pool_elements.remove(&key);
-            owner.stated.remove(&key);
+            owner.forget_stated(key);
         }
         self.start_keep_alive_timer(key, self.config.timers.max_time_no_response);
         true

@@ -6,13 +6,30 @@
 //! Must not know how an address is confirmed.
 
 use super::Registrar;
-use super::association::endpoints;
+use super::association::{Association, endpoints};
 use super::contact::address_of;
 use super::registration::record_sender;
 use crate::AssociationId;
 use rserpool_handlespace::ElementKey;
 use rserpool_wire::parameter::{PoolElement, UserTransport};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+/// Addresses that a peer listed and has not confirmed.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Unconfirmed {
+    addresses: Vec<IpAddr>,
+    /// Those of them that its pool elements registered.
+    stated: BTreeMap<ElementKey, Vec<IpAddr>>,
+}
+
+impl Association {
+    pub(super) fn forget_stated(&mut self, key: ElementKey) -> Vec<IpAddr> {
+        let unconfirmed = self.unconfirmed.as_mut();
+        let stated = unconfirmed.and_then(|unconfirmed| unconfirmed.stated.remove(&key));
+        stated.unwrap_or_default()
+    }
+}
 
 impl Registrar {
     /// The peer's addresses, all of them: those that it has confirmed, and those that it may.
@@ -25,7 +42,9 @@ impl Registrar {
         let Some(of) = self.associations.get_mut(&association) else {
             return;
         };
-        of.unconfirmed = unconfirmed;
+        if of.unconfirmed.is_some() || !unconfirmed.is_empty() {
+            of.unconfirmed.get_or_insert_default().addresses = unconfirmed;
+        }
         if of.peer.addresses == confirmed {
             return;
         }
@@ -57,10 +76,13 @@ impl Registrar {
         let Some(of) = self.associations.get_mut(&association) else {
             return;
         };
-        let stated = of.stated.remove(&key).unwrap_or_default();
+        let stated = of.forget_stated(key);
         let (shown, open): (Vec<_>, Vec<_>) = stated.into_iter().partition(|at| of.peer.has(*at));
         if !open.is_empty() {
-            of.stated.insert(key, open);
+            of.unconfirmed
+                .get_or_insert_default()
+                .stated
+                .insert(key, open);
         }
         if let UserTransport::Sctp(sctp) = &mut pool_element.user_transport {
             sctp.addresses.extend(shown);
@@ -81,8 +103,8 @@ impl Registrar {
         let UserTransport::Sctp(sctp) = &pool_element.user_transport else {
             return Vec::new();
         };
-        let unconfirmed = &self.associations[&association].unconfirmed;
-        let listed = unconfirmed.iter().copied();
+        let unconfirmed = self.associations[&association].unconfirmed.iter();
+        let listed = unconfirmed.flat_map(|unconfirmed| unconfirmed.addresses.iter().copied());
         listed.filter(|at| sctp.addresses.contains(at)).collect()
     }
 
@@ -97,9 +119,12 @@ impl Registrar {
             return;
         };
         if stated.is_empty() {
-            of.stated.remove(&key);
+            of.forget_stated(key);
         } else {
-            of.stated.insert(key, stated);
+            of.unconfirmed
+                .get_or_insert_default()
+                .stated
+                .insert(key, stated);
         }
     }
 }
