@@ -211,6 +211,7 @@ impl Model {
             }
             registrar::Input::Command(registrar::Command::Shutdown) => self.is_shut_down = true,
             registrar::Input::Received { .. }
+            | registrar::Input::PeerAddresses { .. }
             | registrar::Input::SendFailed { .. }
             | registrar::Input::EnrpReceived { .. }
             | registrar::Input::EnrpAnnounced { .. }
@@ -404,6 +405,13 @@ fn registrar_step() -> impl Strategy<Value = Step<registrar::Input>> {
             message: Message::decode(&message),
         }),
         10 => up,
+        4 => (1_u64..10, prop::collection::vec(1_u8..9, 0..3), 1_u8..9).prop_map(
+            |(number, confirmed, unconfirmed)| Input::PeerAddresses {
+                association: association(number),
+                confirmed: confirmed.into_iter().map(host).collect(),
+                unconfirmed: vec![host(unconfirmed)],
+            }
+        ),
         4 => (1_u64..10).prop_map(|number| Input::AssociationLost {
             association: association(number),
         }),
