@@ -312,6 +312,26 @@ fn rfc_9260_5_4_an_address_that_is_not_confirmed_is_told_to_nobody_until_it_is()
 }
 
 #[test]
+fn rfc_9260_5_4_who_states_only_unconfirmed_addresses_is_known_where_it_is_heard() {
+    let mut registrar = registrar_with(&[1]);
+    registrar.handle_input(at(0), peer_addresses(&[1], &[2]));
+    let stated = PoolElement {
+        user_transport: sctp_transport(TransportUse::DATA_ONLY, &[2]),
+        ..element_on(1, 11)
+    };
+    let answer = say(&mut registrar, 0, 1, registration(stated));
+    assert_eq!(answer, [granted(1, 11)]);
+    let answer = say(&mut registrar, 0, 1, resolution());
+    assert_eq!(resolved(&answer), [recorded(element_on(1, 11), 1)]);
+
+    registrar.handle_input(at(1), peer_addresses(&[1, 2], &[]));
+    drain(&mut registrar);
+    let answer = say(&mut registrar, 1, 1, resolution());
+    let both = sctp_transport(TransportUse::DATA_ONLY, &[1, 2]);
+    assert_eq!(resolved(&answer)[0].user_transport, both);
+}
+
+#[test]
 fn rfc_9260_5_4_what_is_confirmed_but_was_not_registered_is_not_told() {
     let mut registrar = registrar_with(&[1]);
     registrar.handle_input(at(0), peer_addresses(&[1], &[2]));

@@ -85,6 +85,10 @@ impl Registrar {
                 .insert(key, open);
         }
         if let UserTransport::Sctp(sctp) = &mut pool_element.user_transport {
+            // Loopback stood in for them, as nobody elsewhere reaches it.
+            if shown.iter().any(|at| !at.is_loopback()) {
+                sctp.addresses.retain(|at| !at.is_loopback());
+            }
             sctp.addresses.extend(shown);
         }
         record_sender(&mut pool_element, &of.peer);

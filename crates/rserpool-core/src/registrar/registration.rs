@@ -59,6 +59,7 @@ impl Registrar {
             .compatibility
             .check(pool_handle, &pool_element)?;
         let stated = self.unconfirmed_of(from, &pool_element);
+        stand_in(&mut pool_element, peer, &stated);
         let warning = check_values(&mut pool_element, peer, &stated)?;
         record_sender(&mut pool_element, peer);
         // Rule 4 (RFC 5352 §3.1): this registrar assigns itself the owner, whoever it was before.
@@ -164,6 +165,17 @@ impl Registrar {
         };
         self.count_limit(limit, Some(from));
         ErrorCause::LackOfResources
+    }
+}
+
+/// Whoever states no address but such as are not confirmed yet is known by those at which it is
+/// heard until then: it is there, and must not be turned away for what takes a moment.
+fn stand_in(pool_element: &mut PoolElement, peer: &PeerAddress, unconfirmed: &[IpAddr]) {
+    if let UserTransport::Sctp(sctp) = &mut pool_element.user_transport
+        && !unconfirmed.is_empty()
+        && !sctp.addresses.iter().any(|own| peer.has(*own))
+    {
+        sctp.addresses.clone_from(&peer.addresses);
     }
 }
 
