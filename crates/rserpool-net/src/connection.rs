@@ -3,6 +3,7 @@
 //! Usable from any thread and any runtime: it talks to the node's thread by channels.
 
 use crate::control::Saying;
+use crate::user_transport::{DataTransport, data_transport};
 use rserpool_core::AssociationId;
 use rserpool_sctp::{DownReason, Outgoing};
 use rserpool_wire::asap::BusinessCard;
@@ -21,19 +22,27 @@ pub const STREAMS: u16 = 16;
 /// The largest message between pool user and pool element.
 pub const DATA_OCTETS_MAX: usize = 72 * 1024;
 
+/// The largest datagram of a data channel over UDP, over IPv4 as over IPv6.
+pub const UDP_OCTETS_MAX: usize = 65_507;
+
 /// What one association may hold of messages that its peer has not acknowledged.
 pub(crate) const SEND_CREDIT_OCTETS: usize = 256 * 1024;
 
 /// What a message costs beside its octets: a flood of tiny ones is bounded too.
 const MESSAGE_OVERHEAD_OCTETS: usize = 128;
 
+/// With so much waiting for the application, the peer of a TCP connection has to wait; and until
+/// there is so much less.
+const PAUSE_ABOVE_OCTETS: usize = 256 * 1024;
+const RESUME_BELOW_OCTETS: usize = PAUSE_ABOVE_OCTETS / 2;
+
 /// Entries of an empty queue to an application for which room is kept.
 const KEPT_ROOM: usize = 64;
 
-/// A message that arrived.
+/// A message that arrived; over TCP, some octets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Received {
-    /// The message, complete.
+    /// The message, complete; over TCP whatever has come, without any boundaries.
     pub data: Vec<u8>,
     /// The stream it came on: messages of one stream keep their order.
     pub stream: u16,
@@ -47,14 +56,18 @@ pub struct Received {
 pub enum SendFailed {
     /// The association is gone.
     Closed,
-    /// Larger than [`DATA_OCTETS_MAX`].
+    /// Larger than [`DATA_OCTETS_MAX`], or over UDP than [`UDP_OCTETS_MAX`].
     TooLarge,
-    /// SCTP has no empty messages.
+    /// SCTP has no empty messages, and TCP no messages.
     Empty,
     /// The stream is not below [`STREAMS`].
     InvalidStream,
     /// Payload protocol 11 is ASAP's own.
     ReservedPayloadProtocol,
+    /// TCP and UDP have no streams and no payload protocol.
+    NotSctp,
+    /// There is no control channel: the user transport of the pool is data only.
+    NoControlChannel,
     /// Larger than [`COOKIE_OCTETS_MAX`].
     CookieTooLarge,
     /// The pool element has failed, and as much waits for the next one as is kept.
@@ -67,13 +80,21 @@ impl fmt::Display for SendFailed {
             Self::Closed => f.write_str("the association is gone: connect again"),
             Self::TooLarge => write!(
                 f,
-                "a message has at most {DATA_OCTETS_MAX} octets: split it"
+                "a message has at most {DATA_OCTETS_MAX} octets, over UDP {UDP_OCTETS_MAX}: split it"
             ),
             Self::Empty => f.write_str("a message has at least one octet"),
             Self::InvalidStream => write!(f, "streams are numbered from 0 to {}", STREAMS - 1),
             Self::ReservedPayloadProtocol => {
                 f.write_str("payload protocol 11 belongs to ASAP: choose another")
             }
+            Self::NotSctp => f.write_str(
+                "this pool is served by TCP or UDP, which have neither streams nor payload \
+                 protocols: use 0 for both",
+            ),
+            Self::NoControlChannel => f.write_str(
+                "this user transport is data only: cookies and business cards need SCTP with a \
+                 control channel",
+            ),
             Self::CookieTooLarge => write!(
                 f,
                 "a cookie has at most {COOKIE_OCTETS_MAX} octets: keep the rest where the other \
@@ -230,9 +251,14 @@ impl Connection {
         while self.recv().await.is_some() {}
     }
 
-    /// The UDP address of the peer.
+    /// The address of the peer: of its UDP port if this is SCTP.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// By what it goes.
+    pub fn transport(&self) -> DataTransport {
+        self.outlet.transport()
     }
 }
 
@@ -260,6 +286,14 @@ pub(crate) enum DataCommand {
     Close {
         association: AssociationId,
     },
+    /// It has failed, the application says.
+    Fail {
+        association: AssociationId,
+    },
+    /// The application has taken what it was paused for.
+    Resume {
+        association: AssociationId,
+    },
 }
 
 /// The sending half of a connection. Cloning it shares the credit.
@@ -271,6 +305,7 @@ pub struct Outlet {
     /// Bounded by the credit.
     commands: mpsc::UnboundedSender<DataCommand>,
     progress: Arc<Progress>,
+    has_control_channel: bool,
 }
 
 /// How far the messages of an association are.
@@ -292,6 +327,7 @@ impl Outlet {
     pub(crate) fn new(
         association: AssociationId,
         commands: mpsc::UnboundedSender<DataCommand>,
+        has_control_channel: bool,
     ) -> (Self, Arc<Semaphore>) {
         let credit = Arc::new(Semaphore::new(SEND_CREDIT_OCTETS));
         (
@@ -300,6 +336,7 @@ impl Outlet {
                 credit: Arc::clone(&credit),
                 commands,
                 progress: Arc::default(),
+                has_control_channel,
             },
             credit,
         )
@@ -311,7 +348,7 @@ impl Outlet {
     /// # Errors
     /// See [`SendFailed`].
     pub async fn send(&self, outgoing: Outgoing) -> Result<u64, SendFailed> {
-        check_message(&outgoing)?;
+        self.check_message(&outgoing)?;
         let cost = self.make_room(outgoing.data.len()).await?;
         let association = self.association;
         let queued = self.progress.queued.lock();
@@ -329,8 +366,14 @@ impl Outlet {
         Ok(number)
     }
 
+    /// By what the association goes.
+    pub fn transport(&self) -> DataTransport {
+        data_transport(self.association)
+    }
+
     /// All messages up to this number are known to have arrived: their peer's SCTP has
-    /// acknowledged them. It is known only now and then: whenever nothing is on its way.
+    /// acknowledged them. It is known only now and then: whenever nothing is on its way. TCP and
+    /// UDP do not tell: there, what the system has taken counts as arrived (RFC 5352 §6.5.5).
     pub fn arrived(&self) -> u64 {
         self.progress.arrived.load(Ordering::Acquire)
     }
@@ -356,6 +399,9 @@ impl Outlet {
 
     /// Says something on the control channel, as soon as there is room.
     pub(crate) async fn say(&self, saying: Saying, octets: usize) -> Result<(), SendFailed> {
+        if !self.has_control_channel {
+            return Err(SendFailed::NoControlChannel);
+        }
         let cost = self.make_room(octets).await?;
         let association = self.association;
         let command = DataCommand::Say {
@@ -394,23 +440,39 @@ impl Outlet {
         // The thread being gone, so is the association.
         let _ = self.commands.send(DataCommand::Close { association });
     }
-}
 
-/// Whether a message can be sent at all.
-///
-/// # Errors
-/// See [`SendFailed`].
-pub fn check_message(outgoing: &Outgoing) -> Result<(), SendFailed> {
-    if outgoing.data.is_empty() {
-        Err(SendFailed::Empty)
-    } else if outgoing.data.len() > DATA_OCTETS_MAX {
-        Err(SendFailed::TooLarge)
-    } else if outgoing.stream >= STREAMS {
-        Err(SendFailed::InvalidStream)
-    } else if outgoing.ppid == crate::network::ASAP_PPID {
-        Err(SendFailed::ReservedPayloadProtocol)
-    } else {
-        Ok(())
+    /// Ends the association at once, as one that has failed: its peer does not answer, the
+    /// application says (RFC 5352 §6.9.2).
+    pub fn fail(&self) {
+        let association = self.association;
+        // The thread being gone, so is the association.
+        let _ = self.commands.send(DataCommand::Fail { association });
+    }
+
+    /// Whether a message can be sent at all.
+    ///
+    /// # Errors
+    /// See [`SendFailed`].
+    pub fn check_message(&self, outgoing: &Outgoing) -> Result<(), SendFailed> {
+        let transport = self.transport();
+        let octets_max = match transport {
+            DataTransport::Sctp | DataTransport::Tcp => DATA_OCTETS_MAX,
+            DataTransport::Udp => UDP_OCTETS_MAX,
+        };
+        let is_plain = outgoing.stream == 0 && outgoing.ppid == 0;
+        if outgoing.data.is_empty() {
+            Err(SendFailed::Empty)
+        } else if outgoing.data.len() > octets_max {
+            Err(SendFailed::TooLarge)
+        } else if transport != DataTransport::Sctp && !is_plain {
+            Err(SendFailed::NotSctp)
+        } else if outgoing.stream >= STREAMS {
+            Err(SendFailed::InvalidStream)
+        } else if outgoing.ppid == crate::network::ASAP_PPID {
+            Err(SendFailed::ReservedPayloadProtocol)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -421,7 +483,7 @@ pub enum Incoming {
     Opened {
         /// What its opener called it.
         label: u32,
-        /// The UDP address of the peer.
+        /// The address of the peer: of its UDP port if this is SCTP.
         peer: SocketAddr,
         /// Sends on it.
         outlet: Outlet,
@@ -482,12 +544,21 @@ pub fn inlet() -> (Sink, Inlet) {
 pub(crate) struct Queue {
     incoming: VecDeque<Incoming>,
     octets: usize,
+    paused: Option<Paused>,
+}
+
+/// An association that brings nothing more until its queue is almost empty.
+#[derive(Debug)]
+struct Paused {
+    association: AssociationId,
+    commands: mpsc::UnboundedSender<DataCommand>,
 }
 
 impl Queue {
     fn pop(&mut self) -> Option<Incoming> {
         let incoming = self.incoming.pop_front()?;
         self.octets -= incoming.cost();
+        self.resume();
         if self.incoming.is_empty() {
             self.incoming.shrink_to(KEPT_ROOM);
         }
@@ -499,11 +570,23 @@ impl Queue {
         self.octets
     }
 
+    /// What was paused goes on, if there is room for it.
+    fn resume(&mut self) {
+        if self.octets < RESUME_BELOW_OCTETS
+            && let Some(paused) = self.paused.take()
+        {
+            let association = paused.association;
+            // The thread being gone, so is the association.
+            let _ = paused.commands.send(DataCommand::Resume { association });
+        }
+    }
+
     /// Drops the messages; what opened and closed is still told.
     pub(crate) fn discard(&mut self) {
         self.incoming.retain(|incoming| incoming.cost() == 0);
         self.incoming.shrink_to(KEPT_ROOM);
         self.octets = 0;
+        self.resume();
     }
 }
 
@@ -549,6 +632,23 @@ impl Sink {
         lock(&self.queue).octets()
     }
 
+    /// Whether an association should pause, as much waits: `commands` tell when to go on.
+    pub(crate) fn has_to_pause(
+        &self,
+        association: AssociationId,
+        commands: &mpsc::UnboundedSender<DataCommand>,
+    ) -> bool {
+        let mut queue = lock(&self.queue);
+        let has_to_pause = queue.octets > PAUSE_ABOVE_OCTETS && !self.is_closed();
+        if has_to_pause {
+            queue.paused = Some(Paused {
+                association,
+                commands: commands.clone(),
+            });
+        }
+        has_to_pause
+    }
+
     /// Watches the queue without keeping it.
     pub(crate) fn queue(&self) -> Weak<Mutex<Queue>> {
         Arc::downgrade(&self.queue)
@@ -584,5 +684,6 @@ impl Drop for Inlet {
         let mut queue = lock(&self.queue);
         queue.incoming.clear();
         queue.octets = 0;
+        queue.resume();
     }
 }

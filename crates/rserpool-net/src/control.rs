@@ -60,6 +60,8 @@ pub(crate) enum Saying {
 pub(crate) enum ControlEnd {
     PoolElement(PoolElementSession),
     PoolUser(SessionControl),
+    /// The association has a data channel alone.
+    DataOnly,
 }
 
 /// What the end of a session wants done with its association.
@@ -101,6 +103,7 @@ impl ControlEnd {
                 of_pool_element(session)
             }
             Self::PoolUser(_) => self.input(from, PoolUserSessionInput::Received { from, message }),
+            Self::DataOnly => vec![ToDo::CountDropped],
         }
     }
 
@@ -122,16 +125,16 @@ impl ControlEnd {
                 of_pool_user(&mut control.lock(), association)
             }
             // Cookies go from pool elements to pool users.
-            (Self::PoolUser(_), Saying::Cookie(_)) | (Self::PoolElement(_), Saying::Waiting) => {
-                Vec::new()
-            }
+            (Self::PoolUser(_), Saying::Cookie(_))
+            | (Self::PoolElement(_), Saying::Waiting)
+            | (Self::DataOnly, _) => Vec::new(),
         }
     }
 
     /// For what only a pool user has to know: its session goes on.
     fn input(&mut self, association: AssociationId, input: PoolUserSessionInput) -> Vec<ToDo> {
         match self {
-            Self::PoolElement(_) => Vec::new(),
+            Self::PoolElement(_) | Self::DataOnly => Vec::new(),
             Self::PoolUser(control) => {
                 let mut session = control.lock();
                 session.handle_input(input);

@@ -9,6 +9,7 @@ use crate::control::{ControlEnd, ToDo};
 use crate::event::NetworkEvent;
 use crate::network::{ASAP_PPID, Network};
 use crate::unread::{Discarded, Unread};
+use crate::user_transport::DataTransport;
 use rserpool_core::AssociationId;
 use rserpool_sctp::{DownReason, Outgoing, SendError};
 use rserpool_wire::asap::Message;
@@ -22,6 +23,10 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 /// What may wait for an application that does not take it. It has stopped reading for good, or
 /// its peer floods it: either way this association ends, and the others do not notice.
 const RECEIVE_QUEUE_OCTETS_MAX: usize = 16 << 20;
+
+/// Datagrams for an application that does not take them in time are dropped beyond this, as a
+/// network would: nobody waits for an answer of UDP.
+const DATAGRAMS_WAITING_OCTETS_MAX: usize = 1 << 20;
 
 /// The stream of the control channel.
 const CONTROL_STREAM: u16 = 0;
@@ -48,6 +53,7 @@ struct DataConnection {
     /// Bounded by the credit.
     held: Option<Vec<Queued>>,
     progress: Arc<Progress>,
+    transport: DataTransport,
     /// The number of the latest message that was handed to SCTP.
     handed: u64,
     /// A message could not be: nothing is known of those after it.
@@ -97,7 +103,8 @@ impl DataConnections {
         sink: Sink,
         mut control: ControlEnd,
     ) -> Outlet {
-        let (outlet, credit) = Outlet::new(association, self.commands.clone());
+        let has_control_channel = !matches!(control, ControlEnd::DataOnly);
+        let (outlet, credit) = Outlet::new(association, self.commands.clone(), has_control_channel);
         let at = Instant::now();
         let first = control.on_up(association);
         let is_echo = |to_do: &ToDo| matches!(to_do, ToDo::EchoCookie(_));
@@ -120,6 +127,7 @@ impl DataConnections {
             control,
             held: None,
             progress: outlet.progress(),
+            transport: outlet.transport(),
             handed: 0,
             has_lost: false,
         };
@@ -135,6 +143,13 @@ impl DataConnections {
         association: AssociationId,
         received: Received,
     ) {
+        let is_full = |connection: &DataConnection| {
+            connection.transport == DataTransport::Udp
+                && connection.sink.waiting_octets() > DATAGRAMS_WAITING_OCTETS_MAX
+        };
+        if self.connections.get(&association).is_some_and(is_full) {
+            return network.on_datagram_dropped();
+        }
         self.tell(network, association, Incoming::Message(received));
     }
 
@@ -178,6 +193,11 @@ impl DataConnections {
         if !connection.sink.put(incoming) {
             network.close(association);
             return;
+        }
+        if connection.transport == DataTransport::Tcp
+            && connection.sink.has_to_pause(association, &self.commands)
+        {
+            network.pause(association);
         }
         let waiting_octets = connection.sink.waiting_octets();
         if waiting_octets > RECEIVE_QUEUE_OCTETS_MAX {
@@ -227,7 +247,8 @@ impl DataConnections {
     pub(crate) fn on_down(&mut self, association: AssociationId, reason: DownReason) {
         if let Some(mut connection) = self.connections.remove(&association) {
             connection.control.on_down(association);
-            if reason == DownReason::Closed && connection.held.is_none() {
+            let is_sctp = connection.transport == DataTransport::Sctp;
+            if is_sctp && reason == DownReason::Closed && connection.held.is_none() {
                 // In good order: all that was handed to SCTP has arrived.
                 connection.progress.set_arrived(connection.handed);
             }
@@ -287,6 +308,12 @@ impl DataConnections {
                     network.close(association);
                 }
             }
+            DataCommand::Fail { association } => {
+                if self.is_one(association) {
+                    network.abort(association, "it does not answer");
+                }
+            }
+            DataCommand::Resume { association } => network.resume(association),
         }
     }
 

@@ -198,6 +198,11 @@ pub struct NetworkStatistics {
     pub control_dropped: u64,
     /// TCP connections open.
     pub tcp_connections: usize,
+    /// Data channels open over TCP and UDP.
+    pub data_channels: usize,
+    /// Datagrams of pool users that were dropped: nobody took them in time, or there were too
+    /// many users.
+    pub datagrams_dropped: u64,
     /// Lifelines open, both directions.
     pub lifelines: usize,
     /// Connections, and associations with other registrars, closed because their other end does

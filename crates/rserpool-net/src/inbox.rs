@@ -4,6 +4,7 @@
 use crate::error::NetError;
 use crate::event::NetworkEvent;
 use crate::multicast::Channel;
+use crate::user_transport::FoundTcp;
 use rserpool_core::AssociationId;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -45,6 +46,8 @@ pub(crate) enum Found {
     LifelineNamed(crate::lifeline::Named),
     /// The peer's end of a lifeline is gone.
     LifelineEnded { lifeline: u64 },
+    /// Of a pool user or pool element over TCP.
+    UserTcp(FoundTcp),
     /// A datagram from a multicast group.
     Multicast {
         channel: Channel,

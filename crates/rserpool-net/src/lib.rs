@@ -14,6 +14,7 @@
 //! | `raw_ip`, `packet_info` | SCTP without UDP; from and to which of our addresses |
 //! | `kernel_sctp` | the kernel's SCTP |
 //! | `tcp`, `framing` | ASAP over TCP |
+//! | `user_transport` | data channels over TCP and UDP |
 //! | `lifeline` | the hint that a process has died |
 //! | `multicast`, `interfaces` | announces, of ASAP and of ENRP |
 //! | `node`, `threads`, `connection`, `control`, `data`, `unread` | threads, queues, their limits |
@@ -51,10 +52,12 @@ mod tcp;
 mod threads;
 mod udp;
 mod unread;
+mod user_transport;
+mod write_queue;
 
 pub use connection::{
     Connection, ConnectionEvent, DATA_OCTETS_MAX, Incoming, Inlet, Outlet, Received, STREAMS,
-    SendFailed, Sink, check_message, inlet,
+    SendFailed, Sink, UDP_OCTETS_MAX, inlet,
 };
 pub use control::SessionControl;
 pub use error::{NetError, Operation};
@@ -75,3 +78,4 @@ pub use registrar::{RegistrarConfig, RegistrarEndpoints, RegistrarNode};
 pub use tcp::ASAP_TCP_PORT;
 pub use udp::{Port, UDP_ENCAPSULATION_PORT, UdpStatistics};
 pub use unread::UNREAD_OCTETS_MAX;
+pub use user_transport::{DataTransport, UDP_IDLE_AFTER};

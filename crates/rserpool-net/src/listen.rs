@@ -1,7 +1,7 @@
 //! Listening for TCP: pool users, and lifelines.
 
 use crate::error::{NetError, Operation};
-use crate::inbox::Inbox;
+use crate::inbox::{Found, Inbox};
 use crate::tcp;
 use crate::udp::Port;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -13,22 +13,37 @@ use tokio::net::TcpListener;
 /// What waits to be accepted: a burst of 10,000 pool users or lifelines must not be refused.
 const LISTEN_BACKLOG: i32 = 4096;
 
-/// Listens for pool users at every address; one that fails is one too many, as it was asked for.
+/// Listens for pool users of ASAP at every address.
 pub(crate) fn listen_for_users(
     addresses: &[IpAddr],
     port: Port,
     inbox: &Rc<Inbox>,
 ) -> Result<SocketAddr, NetError> {
-    let mut listening = listeners(addresses, port.first(tcp::ASAP_TCP_PORT));
-    if port == Port::WellKnownIfFree && listening.iter().any(is_in_use) {
-        listening = listeners(addresses, 0);
+    let mut opened = open_listeners(addresses, port.first(tcp::ASAP_TCP_PORT));
+    if port == Port::WellKnownIfFree && opened.as_ref().is_err_and(NetError::is_in_use) {
+        opened = open_listeners(addresses, 0);
     }
+    let (listeners, at) = opened?;
+    for listener in listeners {
+        let accepted = |stream, peer| Found::TcpAccepted { stream, peer };
+        tokio::task::spawn_local(tcp::listen(listener, Rc::clone(inbox), accepted));
+    }
+    Ok(at)
+}
+
+/// Listeners at every address, and the first one's; one that fails is one too many, as it was
+/// asked for.
+pub(crate) fn open_listeners(
+    addresses: &[IpAddr],
+    port: u16,
+) -> Result<(Vec<TcpListener>, SocketAddr), NetError> {
+    let mut listening = Vec::new();
     let mut first = None;
-    for listener in listening {
+    for listener in listeners(addresses, port) {
         match listener {
             Ok((listener, at)) => {
                 first = first.or(Some(at));
-                tokio::task::spawn_local(tcp::listen(listener, Rc::clone(inbox)));
+                listening.push(listener);
             }
             // A host without IPv6.
             Err(error) if addresses.is_empty() && first.is_some() && error.is_missing_family() => {}
@@ -42,11 +57,7 @@ pub(crate) fn listen_for_users(
             io::ErrorKind::AddrNotAvailable.into(),
         )
     };
-    first.ok_or_else(none)
-}
-
-fn is_in_use(listening: &Listening) -> bool {
-    listening.as_ref().is_err_and(NetError::is_in_use)
+    Ok((listening, first.ok_or_else(none)?))
 }
 
 pub(crate) type Listening = Result<(TcpListener, SocketAddr), NetError>;

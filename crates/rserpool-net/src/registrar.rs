@@ -226,6 +226,7 @@ fn start_network(config: &RegistrarConfig) -> Result<Network, NetError> {
         enrp: Some(enrp),
         lifelines: true,
         tcp_port: config.tcp_port,
+        await_users: None,
         hear: Some(config.multicast.clone()),
         announce: Some(config.multicast.clone()),
         enrp_multicast: Some(config.enrp_multicast.clone()),

@@ -7,6 +7,7 @@ use crate::error::{NetError, Operation};
 use crate::event::NetworkEvent;
 use crate::framing::Framing;
 use crate::inbox::{Found, Inbox};
+use crate::write_queue::WriteQueue;
 use rserpool_core::AssociationId;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,7 +240,7 @@ impl TcpConnections {
             });
         }
         let before = waiting.len();
-        encode(&mut waiting.octets);
+        encode(waiting.end());
         self.waiting_upper_bound += waiting.len() - before;
         if !connection.is_unflushed.replace(true) {
             self.unflushed.push(association);
@@ -347,10 +348,14 @@ pub(crate) enum SendRefused {
 }
 
 /// Accepts connections until the node ends.
-pub(crate) async fn listen(listener: TcpListener, inbox: Rc<Inbox>) {
+pub(crate) async fn listen(
+    listener: TcpListener,
+    inbox: Rc<Inbox>,
+    accepted: impl Fn(TcpStream, SocketAddr) -> Found,
+) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => inbox.put(Found::TcpAccepted { stream, peer }).await,
+            Ok((stream, peer)) => inbox.put(accepted(stream, peer)).await,
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
     }
@@ -371,18 +376,6 @@ struct Connection {
     wake: Notify,
 }
 
-#[derive(Default)]
-struct WriteQueue {
-    octets: Vec<u8>,
-    written: usize,
-}
-
-impl WriteQueue {
-    fn len(&self) -> usize {
-        self.octets.len() - self.written
-    }
-}
-
 impl Connection {
     fn is_silent(&self) -> bool {
         self.silent.borrow().is_some()
@@ -390,23 +383,7 @@ impl Connection {
 
     /// Writes what the socket takes; whether that was all.
     fn write(&self) -> io::Result<bool> {
-        let mut waiting = self.waiting.borrow_mut();
-        while waiting.len() > 0 {
-            match self.stream.try_write(&waiting.octets[waiting.written..]) {
-                Ok(len) => waiting.written += len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let written = std::mem::take(&mut waiting.written);
-                    waiting.octets.drain(..written);
-                    return Ok(false);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        waiting.written = 0;
-        waiting.octets.clear();
-        // An idle connection keeps no large buffer.
-        waiting.octets.shrink_to(READ_OCTETS);
-        Ok(true)
+        self.waiting.borrow_mut().write_to(&self.stream)
     }
 }
 

@@ -78,8 +78,8 @@ pub enum ConnectFailed {
     Resolve(ResolveFailed),
     /// No pool element of the pool could be reached; the last one that was tried.
     Unreachable(PoolElementId),
-    /// The pool element does not serve its users by SCTP.
-    NoSctp(PoolElementId),
+    /// The pool element serves its users by neither SCTP, TCP nor UDP.
+    ForeignTransport(PoolElementId),
     /// The pool user has ended.
     Stopped,
 }
@@ -90,7 +90,7 @@ impl ConnectFailed {
         match self {
             Self::Resolve(failed) => failed.is_temporary(),
             Self::Unreachable(_) => true,
-            Self::NoSctp(_) | Self::Stopped => false,
+            Self::ForeignTransport(_) | Self::Stopped => false,
         }
     }
 }
@@ -105,9 +105,10 @@ impl fmt::Display for ConnectFailed {
                     "no pool element can be reached, the last one tried is {last}: try again"
                 )
             }
-            Self::NoSctp(id) => write!(
+            Self::ForeignTransport(id) => write!(
                 f,
-                "pool element {id} does not serve by SCTP: resolve its pool and connect to it"
+                "pool element {id} serves by neither SCTP, TCP nor UDP: use primary_server and \
+                 sockets of your own"
             ),
             Self::Stopped => f.write_str("the pool user has ended: start a new one"),
         }

@@ -104,7 +104,7 @@ pub use rserpool_core::session::{OnFailover, SessionMessage};
 pub use rserpool_core::{Compatibility, InvalidRegistrarAddress, RegistrarAddress, Transport};
 pub use rserpool_handlespace::{MemberSelection, Policies};
 pub use rserpool_net::{
-    Connection, ConnectionEvent, Drained, EventReceiver, Multicast, NetworkEvent,
+    Connection, ConnectionEvent, DataTransport, Drained, EventReceiver, Multicast, NetworkEvent,
     NetworkStatistics, NodeEvent, PoolElementEndpoints, Received, RegistrarEndpoints as Endpoints,
     Scope, SctpMode,
 };

@@ -84,6 +84,7 @@ impl Membership {
             multicast: self.multicast.unwrap_or_else(|| first.multicast.clone()),
             compatibility: self.compatibility.unwrap_or(first.compatibility),
             sctp_port: None,
+            user_port: Port::Any,
             udp_port: Port::Any,
             serve_at: Some(first.serve_at.clone().unwrap_or_else(|| at.into())),
             ..first.clone()

@@ -6,8 +6,8 @@ use crate::{Member, Membership, PoolUser, RegisterFailed, ResolveFailed, Timers}
 use rserpool_core::pool_element::{Event, UserProtocol, UserTransportTemplate};
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
-    Connection, Drained, EventReceiver, Multicast, NetworkStatistics, PoolElementConfig,
-    PoolElementEndpoints, PoolElementNode, Port, SctpMode, ServeAt,
+    Connection, DataTransport, Drained, EventReceiver, Multicast, NetworkStatistics,
+    PoolElementConfig, PoolElementEndpoints, PoolElementNode, Port, SctpMode, ServeAt,
 };
 use rserpool_wire::asap::BusinessCard;
 use rserpool_wire::parameter::{Policy, TransportUse};
@@ -42,6 +42,8 @@ impl PoolElement {
             udp_port: Port::Any,
             sctp_port: None,
             registration_life: None,
+            serve_by: DataTransport::Sctp,
+            user_port: Port::Any,
             own_transport: None,
             memberships: Vec::new(),
             register_timeout: Duration::from_secs(10),
@@ -170,6 +172,8 @@ pub struct PoolElementBuilder {
     udp_port: Port,
     sctp_port: Option<u16>,
     registration_life: Option<Option<Duration>>,
+    serve_by: DataTransport,
+    user_port: Port,
     own_transport: Option<UserTransportTemplate>,
     memberships: Vec<Membership>,
     register_timeout: Duration,
@@ -207,6 +211,21 @@ impl PoolElementBuilder {
     /// A further pool, or this one in a further operational scope; see [`PoolElement::join`].
     pub fn also_in(mut self, membership: Membership) -> Self {
         self.memberships.push(membership);
+        self
+    }
+
+    /// By what its users come; otherwise SCTP. TCP and UDP are data channels alone: no cookie, no
+    /// business card, no streams, and over TCP no boundaries of messages. All pool elements of a
+    /// pool have the same (RFC 5352 §3.1).
+    pub fn serve_by(mut self, transport: DataTransport) -> Self {
+        self.serve_by = transport;
+        self
+    }
+
+    /// The TCP or UDP port for [`PoolElementBuilder::serve_by`]; otherwise the system chooses. Of
+    /// SCTP, see [`PoolElementBuilder::sctp_port`] and [`PoolElementBuilder::udp_port`].
+    pub fn user_port(mut self, port: u16) -> Self {
+        self.user_port = Port::Exactly(port);
         self
     }
 
@@ -248,6 +267,8 @@ impl PoolElementBuilder {
             registration_life: self.registration_life.unwrap_or(default_life),
             registrars: self.registrars,
             addresses: self.addresses,
+            serve_by: self.serve_by,
+            user_port: self.user_port,
             serve_at,
             sctp_port: self.sctp_port,
             udp_port: self.udp_port,

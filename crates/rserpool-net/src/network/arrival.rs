@@ -233,6 +233,7 @@ impl Network {
                 self.tcp.close(association);
                 self.down(association, DownReason::Closed);
             }
+            Found::UserTcp(found) => self.on_user_tcp(found),
             Found::LifelineNamed(named) => {
                 let association = self.sctp.association_by_local_tag(named.tag);
                 self.lifelines.named(named, association);

@@ -6,6 +6,7 @@
 mod arrival;
 mod connect;
 mod kernel;
+mod users;
 
 pub(crate) use arrival::{Arrival, PeerAddresses};
 
@@ -22,13 +23,16 @@ use crate::random::random_seed;
 use crate::sctp_over_udp::SctpOverUdp;
 use crate::tcp::{SendRefused, TcpConnections, TcpLimits, is_tcp};
 use crate::udp::{Port, UdpSockets};
+use crate::user_transport::{AwaitUsers, DataTransport, UserTcp, data_transport};
 use rserpool_core::{AssociationId, Timestamp};
 use rserpool_sctp::{DownReason, Outgoing, SendError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
+use users::Users;
 
 /// Payload protocol identifier of ASAP (RFC 5352 §8.3).
 pub const ASAP_PPID: u32 = 11;
@@ -38,6 +42,9 @@ pub const ENRP_PPID: u32 = 12;
 
 /// How often interfaces that came up are looked for.
 const INTERFACES_REFRESH: Duration = Duration::from_secs(10);
+
+/// Sockets that took no more are tried again after this.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(1);
 
 /// What strangers do wrong is told this often, and then only counted.
 const STRANGERS_TOLD_MAX: u64 = 64;
@@ -58,6 +65,8 @@ pub(crate) struct NetworkConfig {
     pub(crate) lifelines: bool,
     /// Port of ASAP over TCP, if there is to be any.
     pub(crate) tcp_port: Option<Port>,
+    /// Where pool users come without SCTP, if they do.
+    pub(crate) await_users: Option<AwaitUsers>,
     /// Announces are heard.
     pub(crate) hear: Option<Multicast>,
     /// Announces are sent.
@@ -77,6 +86,7 @@ pub(crate) struct Network {
     aliases: kernel::Aliases,
     tcp: TcpConnections,
     lifelines: Lifelines,
+    users: Users,
     hears: Vec<Listener>,
     announces: Vec<(Channel, Sender)>,
     /// This host's addresses, kept where there are other registrars to tell apart by them.
@@ -126,6 +136,9 @@ impl Network {
             Some(port) => Some(listen_for_users(&config.addresses, port, &inbox)?),
             None => None,
         };
+        let silence_max = config.sctp.timers.detection_bound();
+        let users = UserTcp::new(&inbox, silence_max);
+        let users = Users::start(users, &config.addresses, config.await_users)?;
         let mut network = Self {
             start: Instant::now(),
             mode: config.mode,
@@ -135,6 +148,7 @@ impl Network {
             sctp: SctpOverUdp::new(config.sctp, random_seed()?, sockets),
             tcp: TcpConnections::new(&inbox, TcpLimits::default()),
             lifelines,
+            users,
             hears: Vec::new(),
             announces: Vec::new(),
             own_addresses: BTreeSet::new(),
@@ -177,6 +191,7 @@ impl Network {
     fn tell_local_addresses(&mut self) {
         let addresses = multihomed_addresses(&self.addresses);
         self.sctp.set_local_addresses(&addresses);
+        self.users.udp.on_local_addresses(&addresses);
     }
 
     fn hear(&mut self, channel: Channel, config: Option<Multicast>) {
@@ -207,6 +222,8 @@ impl Network {
         let own = self.sctp.poll_timeout().map(|at| Timestamp(at.0));
         let kernel = self.kernel.as_ref().and_then(KernelSctp::poll_timeout);
         let own = own.into_iter().chain(kernel.map(|at| Timestamp(at.0)));
+        let users = self.users.udp.has_backlog();
+        let own = own.chain(users.then(|| self.now() + BACKLOG_PAUSE));
         let until = until.into_iter().chain(own).chain([self.refresh_at]).min();
         let deadline = until.map_or(self.start, |until| self.start + until.0);
         tokio::select! {
@@ -214,6 +231,7 @@ impl Network {
             () = self.sctp.ready() => {}
             () = kernel_ready(&mut self.kernel) => {}
             () = self.inbox.ready() => {}
+            () = poll_fn(|context| self.users.poll_ready(context)) => {}
             () = sleep_until(deadline) => {}
         }
     }
@@ -228,7 +246,9 @@ impl Network {
 
     /// Whether more datagrams have come than [`Self::receive`] took.
     pub(crate) fn is_behind(&self) -> bool {
-        self.sctp.is_ready() || self.kernel.as_ref().is_some_and(KernelSctp::is_ready)
+        self.sctp.is_ready()
+            || self.users.udp.is_ready()
+            || self.kernel.as_ref().is_some_and(KernelSctp::is_ready)
     }
 
     /// Takes what the sockets and the tasks have, for [`Self::poll_arrival`].
@@ -239,6 +259,7 @@ impl Network {
             events.push_back(NetworkEvent::Unreachable { peer });
         });
         self.receive_by_kernel();
+        self.receive_from_users(now);
         while let Some(found) = self.inbox.take() {
             self.on_found(now, found);
         }
@@ -255,6 +276,7 @@ impl Network {
         let warnings = joined.chain(sent).map(NetworkEvent::Unavailable);
         self.events.extend(warnings);
         self.tell_local_addresses();
+        self.sweep_users(now);
         if !self.own_addresses.is_empty() {
             self.own_addresses = own_addresses();
         }
@@ -298,6 +320,7 @@ impl Network {
             kernel.flush(now);
         }
         self.tcp.flush();
+        self.users.flush();
     }
 
     /// Queues an ASAP message: `encode` appends its octets.
@@ -345,12 +368,15 @@ impl Network {
         self.down(association, DownReason::LocalAbort);
     }
 
-    /// Queues a message for an SCTP association.
+    /// Queues a message for an association, of those of TCP only one with a pool user or element.
     pub(crate) fn send(
         &mut self,
         association: AssociationId,
         outgoing: Outgoing,
     ) -> Result<(), SendError> {
+        if data_transport(association) != DataTransport::Sctp {
+            return self.users.send(association, outgoing);
+        }
         let now = sctp_time(self.now());
         let association = self.aliases.inner(association);
         match self.kernel_of(association) {
@@ -359,8 +385,12 @@ impl Network {
         }
     }
 
-    /// What an association has not acknowledged yet, in octets.
+    /// What an association has not acknowledged yet, in octets; over TCP what the system has not
+    /// taken yet.
     pub(crate) fn send_queue_octets(&self, association: AssociationId) -> usize {
+        if data_transport(association) != DataTransport::Sctp {
+            return self.users.tcp.send_queue_octets(association);
+        }
         let association = self.aliases.inner(association);
         match &self.kernel {
             Some(kernel) if is_kernel(association) => kernel.send_queue_octets(association),
@@ -370,6 +400,9 @@ impl Network {
 
     /// Ends an association in good order: what is queued is delivered first.
     pub(crate) fn close(&mut self, association: AssociationId) {
+        if data_transport(association) != DataTransport::Sctp {
+            return self.close_user(association);
+        }
         let now = sctp_time(self.now());
         let association = self.aliases.inner(association);
         if is_tcp(association) {
@@ -384,6 +417,9 @@ impl Network {
 
     /// Ends an association at once, or stops setting it up.
     pub(crate) fn abort(&mut self, association: AssociationId, reason: &str) {
+        if data_transport(association) != DataTransport::Sctp {
+            return self.abort_user(association);
+        }
         if is_tcp(association) {
             return self.close(association);
         }
@@ -399,6 +435,7 @@ impl Network {
     /// another. Those that there are go on.
     pub(crate) fn stop_listening(&mut self) {
         self.sctp.stop_listening();
+        self.users.stop_listening();
         if let Some(kernel) = &mut self.kernel {
             kernel.stop_listening();
         }
@@ -460,6 +497,7 @@ impl Network {
         self.tcp
             .peer(association)
             .or_else(|| kernel.and_then(|kernel| kernel.remote(association)))
+            .or_else(|| self.users.peer(association))
             .or_else(|| self.sctp.remote(association))
     }
 
@@ -487,7 +525,7 @@ impl Network {
 
     pub(crate) fn associations(&self) -> usize {
         let kernel = self.kernel.as_ref().map_or(0, KernelSctp::associations);
-        self.sctp.associations() + kernel + self.tcp.len()
+        self.sctp.associations() + kernel + self.tcp.len() + self.users.len()
     }
 
     pub(crate) fn statistics(&self) -> NetworkStatistics {
@@ -502,6 +540,7 @@ impl Network {
                 .map(KernelSctp::statistics)
                 .unwrap_or_default(),
             tcp_connections: self.tcp.len(),
+            data_channels: self.users.len(),
             lifelines: self.lifelines.len(),
             ..self.statistics
         }

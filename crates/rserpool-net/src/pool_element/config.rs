@@ -4,6 +4,7 @@ use crate::kernel_sctp::SctpMode;
 use crate::multicast::Multicast;
 use crate::registrar::encapsulation_port;
 use crate::udp::Port;
+use crate::user_transport::{AwaitUsers, DataTransport};
 use rserpool_core::pool_element::{Config, UserProtocol, UserTransportTemplate};
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_wire::parameter::{EncapsulationPorts, Policy, TransportUse};
@@ -32,7 +33,11 @@ pub struct PoolElementConfig {
     pub sctp_port: Option<u16>,
     /// UDP port that carries SCTP.
     pub udp_port: Port,
-    /// Where its pool users go, if not to the socket that it registers from.
+    /// By what it serves its pool users: SCTP at the socket that it registers from, or TCP or UDP.
+    pub serve_by: DataTransport,
+    /// The TCP or UDP port for that; not for SCTP.
+    pub user_port: Port,
+    /// Where its pool users go, if they do not come here.
     pub serve_at: Option<ServeAt>,
     /// Where announces are heard.
     pub multicast: Multicast,
@@ -70,9 +75,23 @@ pub struct PoolElementEndpoints {
     pub sctp_port: u16,
     /// UDP port that carries SCTP; 0: none does.
     pub udp_port: u16,
+    /// By what pool users come here.
+    pub serve_by: DataTransport,
+    /// The TCP or UDP port where they come; of SCTP see above.
+    pub user_port: u16,
 }
 
 impl PoolElementConfig {
+    /// Where pool users are awaited without SCTP.
+    pub(super) fn await_users(&self) -> Option<AwaitUsers> {
+        match self.serve_by {
+            _ if self.serve_at.is_some() => None,
+            DataTransport::Sctp => None,
+            DataTransport::Tcp => Some(AwaitUsers::Tcp(self.user_port)),
+            DataTransport::Udp => Some(AwaitUsers::Udp(self.user_port)),
+        }
+    }
+
     /// What its machine needs of it, its own sockets being there.
     pub(super) fn of_machine(self, own: &PoolElementEndpoints) -> Config {
         let serve_at = self.serve_at.unwrap_or_else(|| own.into());
@@ -94,16 +113,36 @@ impl PoolElementConfig {
     }
 }
 
-/// By SCTP, with data and control channel.
+/// By SCTP with data and control channel, by others with a data channel alone.
 impl From<&PoolElementEndpoints> for ServeAt {
     fn from(endpoints: &PoolElementEndpoints) -> Self {
+        let (protocol, port, transport_use, udp_port) = match endpoints.serve_by {
+            DataTransport::Sctp => (
+                UserProtocol::Sctp,
+                endpoints.sctp_port,
+                TransportUse::DATA_PLUS_CONTROL,
+                endpoints.udp_port,
+            ),
+            DataTransport::Tcp => (
+                UserProtocol::Tcp,
+                endpoints.user_port,
+                TransportUse::DATA_ONLY,
+                0,
+            ),
+            DataTransport::Udp => (
+                UserProtocol::Udp,
+                endpoints.user_port,
+                TransportUse::DATA_ONLY,
+                0,
+            ),
+        };
         Self {
             transport: UserTransportTemplate {
-                protocol: UserProtocol::Sctp,
-                port: endpoints.sctp_port,
-                transport_use: TransportUse::DATA_PLUS_CONTROL,
+                protocol,
+                port,
+                transport_use,
             },
-            udp_port: endpoints.udp_port,
+            udp_port,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::node::{DataReceiver, EventReceiver, Events, Node, NodeEvent};
 use crate::random::random_u64;
 use crate::registrar_associations::{Ended, RegistrarAssociations};
 use crate::threads::Place;
+use crate::user_transport::{DataTransport, data_transport};
 use rserpool_core::pool_element::{Command, Event, Input, Output};
 use rserpool_core::session::PoolElementSession;
 use rserpool_core::{
@@ -178,8 +179,8 @@ struct ElementRole {
     has_left: bool,
     connections: usize,
     is_refusing: bool,
-    /// Whether pool users come here; if not, they go to another socket of this process.
-    takes_users: bool,
+    /// By what pool users come here; by nothing, if they go to another socket of this process.
+    takes_users: Option<DataTransport>,
 }
 
 type Built = (ElementRole, Shared, DataReceiver, Handed);
@@ -198,6 +199,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         enrp: None,
         lifelines: true,
         tcp_port: None,
+        await_users: config.await_users(),
         hear: Some(config.multicast.clone().compatible(config.compatibility)),
         announce: None,
         enrp_multicast: None,
@@ -206,8 +208,10 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         addresses: network.udp_addresses(),
         sctp_port: network.sctp_port(),
         udp_port: network.udp_port(),
+        serve_by: config.serve_by,
+        user_port: network.user_port().unwrap_or(0),
     };
-    let takes_users = config.serve_at.is_none();
+    let takes_users = config.serve_at.is_none().then_some(config.serve_by);
     let (unread_octets_max, register_timeout) = (config.unread_octets_max, config.register_timeout);
     let seed = config.seed.map_or_else(random_u64, Ok)?;
     let mut machine = PoolElement::new(config.of_machine(&endpoints), seed, Timestamp::ZERO);
@@ -323,7 +327,10 @@ impl ElementRole {
             ..
         } = up;
         let (sink, inlet) = inlet();
-        let control = ControlEnd::PoolElement(PoolElementSession::new());
+        let control = match data_transport(association) {
+            DataTransport::Sctp => ControlEnd::PoolElement(PoolElementSession::new()),
+            DataTransport::Tcp | DataTransport::Udp => ControlEnd::DataOnly,
+        };
         let outlet = node
             .data
             .open(&mut node.network, association, remote, 0, sink, control);
@@ -374,7 +381,7 @@ impl Role for ElementRole {
 
     fn on_up(&mut self, node: &mut Shared, up: Up) -> Option<Input> {
         let Some(registrar) = self.registrars.on_up(up.association) else {
-            if up.accepted && self.takes_users {
+            if up.accepted && self.takes_users == Some(data_transport(up.association)) {
                 self.accept(node, up);
             } else if up.accepted {
                 self.await_registrar(node, up);

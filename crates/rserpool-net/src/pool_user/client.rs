@@ -26,8 +26,8 @@ pub struct PoolUserClient {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum OpenFailed {
-    /// It serves its users by something else than SCTP.
-    NoSctp,
+    /// It serves its users by something else than SCTP, TCP or UDP.
+    ForeignTransport,
     /// It could not be asked.
     Connect(ConnectError),
     /// It did not answer, or would not.
@@ -39,7 +39,9 @@ pub enum OpenFailed {
 impl fmt::Display for OpenFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSctp => f.write_str("it does not serve by SCTP: use resolve and connect to it"),
+            Self::ForeignTransport => f.write_str(
+                "it serves by neither SCTP, TCP nor UDP: resolve, and use sockets of your own",
+            ),
             Self::Connect(error) => error.fmt(f),
             Self::Down(reason) => reason.fmt(f),
             Self::Ended => f.write_str("the pool user has ended"),

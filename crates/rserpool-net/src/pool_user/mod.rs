@@ -7,7 +7,7 @@ pub use client::{OpenFailed, Opened, PoolUserClient};
 
 use client::Open;
 
-use crate::control::ControlEnd;
+use crate::control::{ControlEnd, SessionControl};
 use crate::data::DataConnections;
 use crate::driver::{Down, FromPeer, InputOf, OutputOf, Role, Shared, Up};
 use crate::error::NetError;
@@ -25,9 +25,10 @@ use rserpool_core::pool_user::{
 use rserpool_core::{AssociationId, Compatibility, Machine, PoolUser, RegistrarAddress, Timestamp};
 use rserpool_wire::PoolHandle;
 use rserpool_wire::asap::{Message, Resolution};
-use rserpool_wire::parameter::{EncodedPoolElement, UserTransport};
+use rserpool_wire::parameter::{EncodedPoolElement, PoolElement, TransportUse, UserTransport};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use tokio::sync::{oneshot, watch};
 
 /// Associations with pool elements and registrars at one time.
@@ -143,6 +144,7 @@ fn build(config: PoolUserConfig, events: Events<Event>) -> Result<Built, NetErro
         enrp: None,
         lifelines: false,
         tcp_port: None,
+        await_users: None,
         hear: Some(config.multicast.compatible(config.compatibility)),
         announce: None,
         enrp_multicast: None,
@@ -170,6 +172,37 @@ fn build(config: PoolUserConfig, events: Events<Event>) -> Result<Built, NetErro
     Ok((role, Shared { network, data }, commands, home_seen))
 }
 
+/// Begins an association by the user transport of a pool element.
+fn begin(network: &mut Network, element: &PoolElement) -> Result<AssociationId, OpenFailed> {
+    match &element.user_transport {
+        UserTransport::Sctp(sctp) => {
+            let udp_port = element.encapsulation_ports.user.map(NonZeroU16::get);
+            let begun = network.connect_sctp(&sctp.addresses, udp_port, sctp.port);
+            begun.map_err(OpenFailed::Connect)
+        }
+        UserTransport::Tcp(tcp) => {
+            Ok(network.connect_user_tcp(SocketAddr::new(tcp.address, tcp.port)))
+        }
+        UserTransport::Udp(udp) => {
+            let begun = network.connect_user_udp(SocketAddr::new(udp.address, udp.port));
+            begun.map_err(OpenFailed::Connect)
+        }
+        UserTransport::Dccp(_) | UserTransport::UdpLite(_) | UserTransport::Opaque(_) => {
+            Err(OpenFailed::ForeignTransport)
+        }
+    }
+}
+
+/// This end of the control channel, if the pool element has one.
+fn control_end(element: &PoolElement, control: SessionControl) -> ControlEnd {
+    match &element.user_transport {
+        UserTransport::Sctp(sctp) if sctp.transport_use != TransportUse::DATA_ONLY => {
+            ControlEnd::PoolUser(control)
+        }
+        _ => ControlEnd::DataOnly,
+    }
+}
+
 impl UserRole {
     fn request(&mut self, waiting: Waiting) -> RequestId {
         self.next_request += 1;
@@ -179,22 +212,7 @@ impl UserRole {
     }
 
     fn open(&mut self, node: &mut Shared, open: Box<Open>) {
-        let ports = open.pool_element.encapsulation_ports;
-        let udp_port = ports.user.map(std::num::NonZeroU16::get);
-        let begun = match &open.pool_element.user_transport {
-            UserTransport::Sctp(sctp) => {
-                let begun = node
-                    .network
-                    .connect_sctp(&sctp.addresses, udp_port, sctp.port);
-                begun.map_err(OpenFailed::Connect)
-            }
-            UserTransport::Dccp(_)
-            | UserTransport::Tcp(_)
-            | UserTransport::Udp(_)
-            | UserTransport::UdpLite(_)
-            | UserTransport::Opaque(_) => Err(OpenFailed::NoSctp),
-        };
-        match begun {
+        match begin(&mut node.network, &open.pool_element) {
             Ok(association) => {
                 self.opening.insert(association, open);
             }
@@ -230,7 +248,7 @@ impl UserRole {
             up.remote,
             open.label,
             open.sink,
-            ControlEnd::PoolUser(open.control),
+            control_end(&open.pool_element, open.control),
         );
         let closed = node.data.watch_end(up.association);
         if open.reply.send(Ok(Opened { outlet, closed })).is_err() {

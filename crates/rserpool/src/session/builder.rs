@@ -85,6 +85,7 @@ impl SessionBuilder {
                     let element = SessionElement {
                         id: PoolElementId(label),
                         address: peer,
+                        transport: outlet.transport(),
                     };
                     let shared = Shared {
                         element,

@@ -10,7 +10,9 @@ pub use sender::SessionSender;
 
 use crate::{ConnectFailed, SendFailed, SessionLost};
 use rserpool_core::session::{SessionMessage, Undelivered};
-use rserpool_net::{Incoming, Inlet, Outlet, PoolUserNode, Received, SessionControl};
+use rserpool_net::{
+    DataTransport, Incoming, Inlet, Outlet, PoolUserNode, Received, SessionControl,
+};
 use rserpool_sctp::Outgoing;
 use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::BusinessCard;
@@ -39,8 +41,11 @@ pub struct Session {
 pub struct SessionElement {
     /// Its identifier.
     pub id: PoolElementId,
-    /// Its UDP address.
+    /// Its address: of its UDP port if this is SCTP.
     pub address: SocketAddr,
+    /// By what the session goes. By TCP or UDP it is a data channel alone: no cookie, and over TCP
+    /// no boundaries of messages.
+    pub transport: DataTransport,
 }
 
 /// What a session brings.
@@ -160,6 +165,14 @@ impl Session {
         }
     }
 
+    /// Says that the pool element does not answer (RFC 5352 §6.9.2): the session leaves it as if
+    /// its association had been lost, and it is reported to the registrar (RFC 5352 §3.5). SCTP,
+    /// and as far as it can TCP, notices by itself that a pool element is gone; UDP only if its
+    /// host says so. What the application has waited for in vain is its own to know.
+    pub fn report_failure(&self) {
+        lock(&self.shared).outlet.fail();
+    }
+
     /// What has not arrived, or may not have, of messages that are sent again or given back, in
     /// their order. For a session that is lost: nobody sends them any more.
     pub fn take_undelivered(&mut self) -> Vec<SessionMessage> {
@@ -214,6 +227,7 @@ impl Session {
                     let element = SessionElement {
                         id: PoolElementId(label),
                         address: peer,
+                        transport: outlet.transport(),
                     };
                     return Ok(self.on_failover(element, outlet, at, cookie_echoed));
                 }

@@ -3,7 +3,7 @@
 use super::{Shared, lock, outgoing};
 use crate::SendFailed;
 use rserpool_core::session::{OnFailover, SessionMessage};
-use rserpool_net::{Outlet, check_message};
+use rserpool_net::Outlet;
 use rserpool_sctp::Outgoing;
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +56,7 @@ impl SessionSender {
     /// As there.
     pub async fn send_message(&self, message: SessionMessage) -> Result<(), SendFailed> {
         let outgoing = outgoing(&message);
-        check_message(&outgoing)?;
+        lock(&self.shared).outlet.check_message(&outgoing)?;
         if message.on_failover == OnFailover::Forget {
             return self.send_once(outgoing).await;
         }

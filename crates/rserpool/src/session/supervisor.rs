@@ -259,7 +259,7 @@ impl Supervisor {
         match timeout(self.timers.connect_timeout, open).await {
             Ok(Ok(opened)) => Ok(Some(opened)),
             Ok(Err(OpenFailed::Ended)) => Err(ConnectFailed::Stopped),
-            Ok(Err(OpenFailed::NoSctp)) => Err(ConnectFailed::NoSctp(id)),
+            Ok(Err(OpenFailed::ForeignTransport)) => Err(ConnectFailed::ForeignTransport(id)),
             Ok(Err(_)) | Err(_) => {
                 self.client
                     .report_unreachable(self.pool_handle.clone(), id)

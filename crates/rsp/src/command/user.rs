@@ -86,7 +86,7 @@ impl FailureExit for ConnectFailed {
         match self {
             Self::Resolve(failed) => failed.exit(),
             Self::Unreachable(_) => Exit::Timeout,
-            Self::NoSctp(_) | Self::Stopped => Exit::Failed,
+            Self::ForeignTransport(_) | Self::Stopped => Exit::Failed,
             _ => Exit::Failed,
         }
     }

@@ -1,0 +1,237 @@
+//! The data channels that are not SCTP's: what they bring, as the node is told.
+
+use super::{Arrival, Network};
+use crate::error::NetError;
+use crate::event::NetworkEvent;
+use crate::user_transport::{AwaitUsers, DataTransport, FoundTcp, data_transport};
+use crate::user_transport::{FoundUdp, UserTcp, UserUdp};
+use rserpool_core::{AssociationId, PeerAddress, Timestamp, Transport};
+use rserpool_sctp::{ConnectError, DownReason, Outgoing, SendError};
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll};
+
+/// The data channels over TCP and UDP.
+pub(super) struct Users {
+    pub(super) tcp: UserTcp,
+    pub(super) udp: UserUdp,
+    /// Where pool users are awaited.
+    port: Option<u16>,
+}
+
+impl Users {
+    /// Awaits pool users, if that is wanted.
+    ///
+    /// # Errors
+    /// A port that cannot be had.
+    pub(super) fn start(
+        mut tcp: UserTcp,
+        addresses: &[IpAddr],
+        wanted: Option<AwaitUsers>,
+    ) -> Result<Self, NetError> {
+        let mut udp = UserUdp::new(addresses);
+        let port = match wanted {
+            Some(AwaitUsers::Tcp(port)) => Some(tcp.await_users(addresses, port)?),
+            Some(AwaitUsers::Udp(port)) => Some(udp.await_users(port)?),
+            None => None,
+        };
+        Ok(Self { tcp, udp, port })
+    }
+
+    pub(super) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.udp.poll_ready(context)
+    }
+
+    pub(super) fn send(
+        &mut self,
+        association: AssociationId,
+        outgoing: Outgoing,
+    ) -> Result<(), SendError> {
+        if data_transport(association) == DataTransport::Tcp {
+            return self.tcp.send(association, &outgoing.data);
+        }
+        let sent = self.udp.send(association, outgoing.data);
+        sent.then_some(()).ok_or(SendError::UnknownAssociation)
+    }
+
+    pub(super) fn flush(&mut self) {
+        self.tcp.flush();
+        self.udp.flush();
+    }
+
+    pub(super) fn stop_listening(&mut self) {
+        self.tcp.stop_listening();
+        self.udp.stop_listening();
+    }
+
+    pub(super) fn peer(&self, association: AssociationId) -> Option<SocketAddr> {
+        let tcp = self.tcp.peer(association);
+        tcp.or_else(|| self.udp.peer(association))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tcp.len() + self.udp.len()
+    }
+}
+
+impl Network {
+    /// The port at which pool users are awaited without SCTP.
+    pub(crate) fn user_port(&self) -> Option<u16> {
+        self.users.port
+    }
+
+    /// Connects to a pool element by TCP.
+    pub(crate) fn connect_user_tcp(&mut self, peer: SocketAddr) -> AssociationId {
+        self.users.tcp.connect(peer)
+    }
+
+    /// Begins a flow of datagrams to a pool element. It is up at once, whether or not anybody is
+    /// there.
+    ///
+    /// # Errors
+    /// There is no port left from which no other flow leads there.
+    pub(crate) fn connect_user_udp(
+        &mut self,
+        peer: SocketAddr,
+    ) -> Result<AssociationId, ConnectError> {
+        let now = self.now();
+        let begun = self.users.udp.connect(now, peer).unwrap_or_else(|error| {
+            self.events.push_back(NetworkEvent::Unavailable(error));
+            None
+        });
+        let association = begun.ok_or(ConnectError::TooManyAssociations)?;
+        self.user_up(association, peer, false);
+        Ok(association)
+    }
+
+    /// Makes the peer of a TCP connection wait until more of what it sent is taken.
+    pub(crate) fn pause(&mut self, association: AssociationId) {
+        self.users.tcp.pause(association, true);
+    }
+
+    /// What was brought has been taken.
+    pub(crate) fn resume(&mut self, association: AssociationId) {
+        self.users.tcp.pause(association, false);
+    }
+
+    /// A datagram for which there is no room was dropped.
+    pub(crate) fn on_datagram_dropped(&mut self) {
+        self.statistics.datagrams_dropped += 1;
+    }
+
+    /// Ends a data channel: in good order as far as its transport knows one.
+    pub(super) fn close_user(&mut self, association: AssociationId) {
+        if data_transport(association) == DataTransport::Tcp {
+            self.users.tcp.close(association);
+        } else if self.users.udp.end(association) {
+            self.down(association, DownReason::Closed);
+        }
+    }
+
+    /// Ends a data channel at once.
+    pub(super) fn abort_user(&mut self, association: AssociationId) {
+        if self.users.tcp.abort(association) || self.users.udp.end(association) {
+            self.down(association, DownReason::LocalAbort);
+        }
+    }
+
+    pub(super) fn on_user_tcp(&mut self, found: FoundTcp) {
+        match found {
+            FoundTcp::Accepted { stream, peer } => match self.users.tcp.accept(stream, peer) {
+                Ok(association) => self.user_up(association, peer, true),
+                Err(limit) => {
+                    let event = NetworkEvent::TooManyConnections { peer, limit };
+                    self.events.push_back(event);
+                }
+            },
+            FoundTcp::Connected {
+                association,
+                stream,
+                peer,
+            } => {
+                if self.users.tcp.connected(association, stream, peer) {
+                    self.user_up(association, peer, false);
+                }
+            }
+            FoundTcp::Received {
+                association,
+                octets,
+            } => self.user_received(association, octets),
+            // There is room again; whoever waits for it is told at the end of this turn.
+            FoundTcp::Written => self.users.tcp.on_written(),
+            FoundTcp::Ended {
+                association,
+                reason,
+            } => {
+                if self.users.tcp.on_ended(association) {
+                    self.down(association, reason);
+                }
+            }
+        }
+    }
+
+    pub(super) fn receive_from_users(&mut self, now: Timestamp) {
+        let mut found = Vec::new();
+        self.users.udp.receive(now, |one| found.push(one));
+        self.on_user_udp(found);
+    }
+
+    pub(super) fn sweep_users(&mut self, now: Timestamp) {
+        let mut found = Vec::new();
+        self.users.udp.sweep(now, |one| found.push(one));
+        self.on_user_udp(found);
+    }
+
+    fn on_user_udp(&mut self, found: Vec<FoundUdp>) {
+        for found in found {
+            match found {
+                FoundUdp::Began { association, peer } => self.user_up(association, peer, true),
+                FoundUdp::Received {
+                    association,
+                    octets,
+                } => self.user_received(association, octets),
+                FoundUdp::Unreachable { association } => {
+                    if self.users.udp.end(association) {
+                        self.down(association, DownReason::Unreachable);
+                    }
+                }
+                FoundUdp::Idle { association } => self.down(association, DownReason::Closed),
+                FoundUdp::Refused { peer } => self.on_flow_refused(peer),
+            }
+        }
+    }
+
+    /// Anybody can cause it, as often as they like.
+    fn on_flow_refused(&mut self, peer: SocketAddr) {
+        self.on_datagram_dropped();
+        if self.statistics.datagrams_dropped <= super::STRANGERS_TOLD_MAX {
+            let limit = self.users.udp.len();
+            let event = NetworkEvent::TooManyConnections { peer, limit };
+            self.events.push_back(event);
+        }
+    }
+
+    fn user_received(&mut self, association: AssociationId, octets: Vec<u8>) {
+        self.arrivals.push_back(Arrival::Received {
+            association,
+            stream: 0,
+            ppid: 0,
+            octets,
+        });
+    }
+
+    fn user_up(&mut self, association: AssociationId, remote: SocketAddr, accepted: bool) {
+        let peer = PeerAddress {
+            // A registrar speaks to no pool element by this; what it says is the application's.
+            transport: Transport::Tcp,
+            addresses: vec![remote.ip()],
+            port: remote.port(),
+            udp_port: None,
+        };
+        self.arrivals.push_back(Arrival::Up {
+            association,
+            peer,
+            remote,
+            accepted,
+        });
+    }
+}

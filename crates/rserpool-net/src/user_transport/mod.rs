@@ -1,0 +1,65 @@
+//! Data channels without SCTP (RFC 5352 §1.3; RFC 5354 §3.4, §3.6): TCP connections and UDP flows
+//! between pool users and pool elements, which have no control channel. To all above each is an
+//! association like any other.
+//!
+//! Knows octets, no message of ASAP.
+
+mod tcp;
+mod udp;
+
+pub(crate) use tcp::{FoundTcp, UserTcp};
+pub(crate) use udp::{FoundUdp, UserUdp};
+
+use crate::udp::Port;
+use rserpool_core::AssociationId;
+use std::fmt;
+use std::time::Duration;
+
+/// Sets user TCP connections apart from all other associations.
+const USER_TCP: u64 = 1 << 62;
+
+/// Sets UDP flows apart.
+const USER_UDP: u64 = 1 << 61;
+
+/// A flow of datagrams that somebody began has ended when none has come for so long: nothing else
+/// tells. If one comes later, it is a new flow.
+pub const UDP_IDLE_AFTER: Duration = Duration::from_secs(300);
+
+/// By what the data channel between pool user and pool element goes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum DataTransport {
+    /// SCTP: messages, streams, and the control channel of RSerPool beside them.
+    #[default]
+    Sctp,
+    /// TCP, data channel alone: octets in their order, without any boundaries. What is sent at
+    /// once may come in parts, and what is sent in parts at once.
+    Tcp,
+    /// UDP, data channel alone: messages that may be lost, doubled or overtaken.
+    Udp,
+}
+
+impl fmt::Display for DataTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sctp => "SCTP",
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        })
+    }
+}
+
+/// Where pool users are awaited without SCTP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AwaitUsers {
+    Tcp(Port),
+    Udp(Port),
+}
+
+/// By what an association goes.
+pub(crate) fn data_transport(association: AssociationId) -> DataTransport {
+    match association.0 >> 61 {
+        0b010 => DataTransport::Tcp,
+        0b001 => DataTransport::Udp,
+        _ => DataTransport::Sctp,
+    }
+}

@@ -1,0 +1,457 @@
+//! The data channel over TCP: whatever octets the application sends, as on any TCP connection.
+
+use super::USER_TCP;
+use crate::error::NetError;
+use crate::inbox::{Found, Inbox};
+use crate::listen::open_listeners;
+use crate::tcp::listen;
+use crate::udp::Port;
+use crate::write_queue::WriteQueue;
+use rserpool_core::AssociationId;
+use rserpool_sctp::{DownReason, SendError};
+use socket2::{SockRef, TcpKeepalive};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Connections that others opened, at one time: as many as SCTP associations.
+const ACCEPTED_MAX: usize = 16_384;
+
+/// Octets read from one connection before others get their turn.
+const READ_OCTETS: usize = 16 << 10;
+
+/// How long a pool element may take to answer; whoever asks has less patience as a rule.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How long the peer may take to close its side when ours is closed, or to take something of what
+/// was sent before that.
+const CLOSING_MAX: Duration = Duration::from_secs(30);
+
+/// The shortest times that the system takes for keep-alive probes.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the tasks of the connections found.
+pub(crate) enum FoundTcp {
+    /// Somebody opened a connection.
+    Accepted { stream: TcpStream, peer: SocketAddr },
+    /// One that was asked for is open.
+    Connected {
+        association: AssociationId,
+        stream: TcpStream,
+        peer: SocketAddr,
+    },
+    /// Octets.
+    Received {
+        association: AssociationId,
+        octets: Vec<u8>,
+    },
+    /// Some that waited were taken by the system.
+    Written,
+    /// A connection ended, or could not be opened.
+    Ended {
+        association: AssociationId,
+        reason: DownReason,
+    },
+}
+
+impl FoundTcp {
+    fn not_connected(association: AssociationId, is_refused: bool) -> Self {
+        let reason = if is_refused {
+            DownReason::Unreachable
+        } else {
+            DownReason::Lost
+        };
+        Self::Ended {
+            association,
+            reason,
+        }
+    }
+}
+
+/// The connections with pool users or pool elements of a node.
+pub(crate) struct UserTcp {
+    inbox: Rc<Inbox>,
+    next: u64,
+    connections: BTreeMap<AssociationId, Rc<Connection>>,
+    connecting: BTreeMap<AssociationId, AbortHandle>,
+    listening: Vec<AbortHandle>,
+    /// Connections with something new to write.
+    unflushed: Vec<AssociationId>,
+    /// [`FoundTcp::Written`] is in the inbox.
+    is_written_told: Rc<Cell<bool>>,
+    /// A peer that does not answer for so long is gone.
+    silence_max: Duration,
+}
+
+impl UserTcp {
+    pub(crate) fn new(inbox: &Rc<Inbox>, silence_max: Duration) -> Self {
+        Self {
+            inbox: Rc::clone(inbox),
+            next: USER_TCP,
+            connections: BTreeMap::new(),
+            connecting: BTreeMap::new(),
+            listening: Vec::new(),
+            unflushed: Vec::new(),
+            is_written_told: Rc::default(),
+            silence_max,
+        }
+    }
+
+    /// Awaits pool users; gives the port.
+    ///
+    /// # Errors
+    /// A port that cannot be had.
+    pub(crate) fn await_users(
+        &mut self,
+        addresses: &[IpAddr],
+        port: Port,
+    ) -> Result<u16, NetError> {
+        let (listeners, at) = open_listeners(addresses, port.first(0))?;
+        for listener in listeners {
+            let accepted = |stream, peer| Found::UserTcp(FoundTcp::Accepted { stream, peer });
+            let listen = listen(listener, Rc::clone(&self.inbox), accepted);
+            let task = tokio::task::spawn_local(listen);
+            self.listening.push(task.abort_handle());
+        }
+        Ok(at.port())
+    }
+
+    /// Takes no more pool users.
+    pub(crate) fn stop_listening(&mut self) {
+        for listening in self.listening.drain(..) {
+            listening.abort();
+        }
+    }
+
+    /// Takes a connection that somebody opened.
+    ///
+    /// # Errors
+    /// There are too many: the limit.
+    pub(crate) fn accept(
+        &mut self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<AssociationId, usize> {
+        if self.connections.len() >= ACCEPTED_MAX {
+            return Err(ACCEPTED_MAX);
+        }
+        let association = self.new_association();
+        self.start(association, stream, peer);
+        Ok(association)
+    }
+
+    /// Opens a connection; the inbox tells the outcome.
+    pub(crate) fn connect(&mut self, peer: SocketAddr) -> AssociationId {
+        let association = self.new_association();
+        let inbox = Rc::clone(&self.inbox);
+        let task = tokio::task::spawn_local(async move {
+            let found = match timeout(CONNECT_MAX, TcpStream::connect(peer)).await {
+                Ok(Ok(stream)) => FoundTcp::Connected {
+                    association,
+                    stream,
+                    peer,
+                },
+                Ok(Err(error)) => {
+                    let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+                    FoundTcp::not_connected(association, is_refused)
+                }
+                Err(_) => FoundTcp::not_connected(association, false),
+            };
+            inbox.put(Found::UserTcp(found)).await;
+        });
+        self.connecting.insert(association, task.abort_handle());
+        association
+    }
+
+    /// Goes on with a connection that [`Self::connect`] opened; false if it is no longer wanted.
+    pub(crate) fn connected(
+        &mut self,
+        association: AssociationId,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> bool {
+        let is_wanted = self.connecting.remove(&association).is_some();
+        if is_wanted {
+            self.start(association, stream, peer);
+        }
+        is_wanted
+    }
+
+    /// Queues octets. Written by [`Self::flush`].
+    ///
+    /// # Errors
+    /// The connection is gone, or closing.
+    pub(crate) fn send(
+        &mut self,
+        association: AssociationId,
+        octets: &[u8],
+    ) -> Result<(), SendError> {
+        let open = self.connections.get(&association);
+        let connection = open.ok_or(SendError::UnknownAssociation)?;
+        if connection.is_closing.get() {
+            return Err(SendError::NotConnected);
+        }
+        let mut waiting = connection.waiting.borrow_mut();
+        waiting.end().extend_from_slice(octets);
+        if !connection.is_unflushed.replace(true) {
+            self.unflushed.push(association);
+        }
+        Ok(())
+    }
+
+    /// What the system has not taken yet. What it has taken is not known to have arrived.
+    pub(crate) fn send_queue_octets(&self, association: AssociationId) -> usize {
+        let connection = self.connections.get(&association);
+        connection.map_or(0, |connection| connection.waiting.borrow().len())
+    }
+
+    /// Writes what the connections take at once; their tasks write the rest.
+    pub(crate) fn flush(&mut self) {
+        for association in self.unflushed.drain(..) {
+            let Some(connection) = self.connections.get(&association) else {
+                continue;
+            };
+            connection.is_unflushed.set(false);
+            // An error ends the task's next read or write, which reports it.
+            if !matches!(connection.write(&self.inbox), Ok(true)) {
+                connection.wake.notify_one();
+            }
+        }
+    }
+
+    /// [`FoundTcp::Written`] has been taken.
+    pub(crate) fn on_written(&self) {
+        self.is_written_told.set(false);
+    }
+
+    /// Reads nothing of a connection, so that its peer has to wait; or goes on.
+    pub(crate) fn pause(&self, association: AssociationId, is_paused: bool) {
+        if let Some(connection) = self.connections.get(&association) {
+            connection.is_paused.set(is_paused);
+            connection.wake.notify_one();
+        }
+    }
+
+    /// Closes a connection when what was sent is written; the inbox tells when that is done.
+    pub(crate) fn close(&mut self, association: AssociationId) {
+        if let Some(connection) = self.connections.get(&association) {
+            connection.is_closing.set(true);
+            connection.wake.notify_one();
+        }
+    }
+
+    /// Resets a connection, or stops opening it; whether there was one.
+    pub(crate) fn abort(&mut self, association: AssociationId) -> bool {
+        if let Some(connecting) = self.connecting.remove(&association) {
+            connecting.abort();
+            return true;
+        }
+        let connection = self.connections.remove(&association);
+        let Some(connection) = connection else {
+            return false;
+        };
+        connection.reset();
+        true
+    }
+
+    /// A connection has ended; whether it was still one.
+    pub(crate) fn on_ended(&mut self, association: AssociationId) -> bool {
+        let was_connecting = self.connecting.remove(&association).is_some();
+        self.connections.remove(&association).is_some() || was_connecting
+    }
+
+    pub(crate) fn peer(&self, association: AssociationId) -> Option<SocketAddr> {
+        Some(self.connections.get(&association)?.peer)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn new_association(&mut self) -> AssociationId {
+        self.next += 1;
+        AssociationId(self.next)
+    }
+
+    fn start(&mut self, association: AssociationId, stream: TcpStream, peer: SocketAddr) {
+        // Requests and answers are small and somebody waits for each.
+        let _ = stream.set_nodelay(true);
+        notice_silence(&stream, self.silence_max);
+        let connection = Rc::new(Connection {
+            stream,
+            peer,
+            waiting: RefCell::default(),
+            is_unflushed: Cell::new(false),
+            is_paused: Cell::new(false),
+            is_closing: Cell::new(false),
+            is_reset: Cell::new(false),
+            is_written_told: Rc::clone(&self.is_written_told),
+            wake: Notify::new(),
+        });
+        self.connections.insert(association, Rc::clone(&connection));
+        let inbox = Rc::clone(&self.inbox);
+        tokio::task::spawn_local(async move {
+            let reason = connection.serve(association, &inbox).await;
+            if !connection.is_reset.get() {
+                let ended = FoundTcp::Ended {
+                    association,
+                    reason,
+                };
+                inbox.put(Found::UserTcp(ended)).await;
+            }
+        });
+    }
+}
+
+impl Drop for UserTcp {
+    fn drop(&mut self) {
+        self.stop_listening();
+        for connecting in self.connecting.values() {
+            connecting.abort();
+        }
+        for connection in self.connections.values() {
+            connection.reset();
+        }
+    }
+}
+
+/// A host that has gone is noticed as an SCTP peer is, as far as the system can: both while
+/// something is under way and while nothing is. Where it cannot, the application has to.
+fn notice_silence(stream: &TcpStream, silence_max: Duration) {
+    let socket = SockRef::from(stream);
+    let probes = TcpKeepalive::new()
+        .with_time(PROBE_INTERVAL)
+        .with_interval(PROBE_INTERVAL);
+    let _ = socket.set_tcp_keepalive(&probes);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(silence_max));
+    #[cfg(not(target_os = "linux"))]
+    let _ = silence_max;
+}
+
+struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    /// Bounded by the credit of whoever sends.
+    waiting: RefCell<WriteQueue>,
+    is_unflushed: Cell<bool>,
+    is_paused: Cell<bool>,
+    is_closing: Cell<bool>,
+    /// Nobody wants to know any more how it ends.
+    is_reset: Cell<bool>,
+    is_written_told: Rc<Cell<bool>>,
+    /// One of the above has changed, or something is left to write.
+    wake: Notify,
+}
+
+impl Connection {
+    /// Reads and writes until the connection ends; says why.
+    async fn serve(&self, association: AssociationId, inbox: &Inbox) -> DownReason {
+        let mut closed_at = None;
+        let mut left = usize::MAX;
+        loop {
+            let waiting = self.waiting.borrow().len();
+            if self.is_closing.get() && waiting < left {
+                left = waiting;
+                closed_at = Some(Instant::now());
+                if waiting == 0 {
+                    // If the peer has gone, reading says so.
+                    let _ = SockRef::from(&self.stream).shutdown(Shutdown::Write);
+                }
+            }
+            tokio::select! {
+                ready = self.stream.ready(self.interest(waiting)) => if let Err(error) = ready {
+                    return reason_of(&error);
+                },
+                () = self.wake.notified() => {}
+                () = until(closed_at.map(|at| at + CLOSING_MAX)) => return DownReason::Lost,
+            }
+            if self.is_reset.get() {
+                return DownReason::LocalAbort;
+            }
+            if let Err(error) = self.write(inbox) {
+                return reason_of(&error);
+            }
+            if !self.is_paused.get()
+                && let Err(reason) = self.read(association, inbox).await
+            {
+                return reason;
+            }
+        }
+    }
+
+    fn interest(&self, waiting: usize) -> Interest {
+        match (self.is_paused.get(), waiting) {
+            (true, 0) => Interest::ERROR,
+            (true, _) => Interest::WRITABLE,
+            (false, 0) => Interest::READABLE,
+            (false, _) => Interest::READABLE | Interest::WRITABLE,
+        }
+    }
+
+    /// Writes what the socket takes; whether that was all.
+    fn write(&self, inbox: &Inbox) -> io::Result<bool> {
+        let mut waiting = self.waiting.borrow_mut();
+        let before = waiting.len();
+        let written = waiting.write_to(&self.stream);
+        // Whoever waits for room must know.
+        if waiting.len() < before && !self.is_written_told.replace(true) {
+            inbox.put_now(Found::UserTcp(FoundTcp::Written));
+        }
+        written
+    }
+
+    /// Reads once.
+    async fn read(&self, association: AssociationId, inbox: &Inbox) -> Result<(), DownReason> {
+        let octets = {
+            let mut buffer = [0; READ_OCTETS];
+            match self.stream.try_read(&mut buffer) {
+                Ok(0) => return Err(DownReason::Closed),
+                Ok(len) => buffer[..len].to_vec(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(reason_of(&error)),
+            }
+        };
+        let received = FoundTcp::Received {
+            association,
+            octets,
+        };
+        inbox.put(Found::UserTcp(received)).await;
+        Ok(())
+    }
+
+    /// Ends at once, and tells the peer that it was not in good order.
+    fn reset(&self) {
+        // Failing that, the peer sees an ordinary end.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        self.is_reset.set(true);
+        self.wake.notify_one();
+    }
+}
+
+fn reason_of(error: &io::Error) -> DownReason {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => DownReason::PeerAborted {
+            cause: None,
+            reason: String::new(),
+        },
+        _ => DownReason::Lost,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
