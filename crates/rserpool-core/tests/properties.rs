@@ -310,6 +310,7 @@ impl Answers {
             pool_user::Command::Stop => self.is_stopped = true,
             pool_user::Command::Unsubscribe { .. }
             | pool_user::Command::ReportUnreachable { .. }
+            | pool_user::Command::Avoid { .. }
             | pool_user::Command::PurgeCache { .. } => {}
         }
     }
@@ -491,11 +492,16 @@ fn user_step() -> impl Strategy<Value = Step<pool_user::Input>> {
             pool_handle,
             pool_element,
         });
+    let avoid = (handle(), id()).prop_map(|(pool_handle, pool_element)| Command::Avoid {
+        pool_handle,
+        pool_element,
+    });
     let command = prop_oneof![
         20 => resolve,
         20 => select,
         5 => handle().prop_map(|pool_handle| Command::Unsubscribe { pool_handle }),
         10 => report,
+        5 => avoid,
         2 => handle().prop_map(|pool_handle| Command::PurgeCache { pool_handle }),
         1 => prop::bool::weighted(0.05).prop_map(|stop| if stop {
             Command::Stop

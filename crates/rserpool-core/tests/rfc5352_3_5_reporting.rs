@@ -138,3 +138,32 @@ fn one_that_is_stopped_reports_nothing() {
     command(&mut user, 0, rserpool_core::pool_user::Command::Stop);
     assert_eq!(report(&mut user, 1, 11), []);
 }
+
+#[test]
+fn one_that_is_left_is_not_reported_and_not_selected_while_there_is_another() {
+    let mut user = at_home();
+    select(&mut user, 0, 100);
+    receive(&mut user, 0, 1, response(&[11]));
+    assert_eq!(avoid(&mut user, 1, 11), []);
+    // None is known: the registrar may know another one by now.
+    select(&mut user, 2, 101);
+    assert_eq!(
+        selected(&receive(&mut user, 3, 1, response(&[11, 12]))),
+        [12]
+    );
+    for request in 0..5 {
+        assert_eq!(selected(&select(&mut user, 4, request)), [12]);
+    }
+    // Another session may find that it does not answer.
+    assert_eq!(report(&mut user, 5, 11), [sent(1, unreachable_report(11))]);
+}
+
+#[test]
+fn the_only_one_is_selected_even_if_it_was_left() {
+    let mut user = at_home();
+    select(&mut user, 0, 100);
+    receive(&mut user, 0, 1, response(&[11]));
+    avoid(&mut user, 1, 11);
+    select(&mut user, 2, 101);
+    assert_eq!(selected(&receive(&mut user, 3, 1, response(&[11]))), [11]);
+}

@@ -371,9 +371,10 @@ impl Outlet {
         data_transport(self.association)
     }
 
-    /// All messages up to this number are known to have arrived: their peer's SCTP has
-    /// acknowledged them. It is known only now and then: whenever nothing is on its way. TCP and
-    /// UDP do not tell: there, what the system has taken counts as arrived (RFC 5352 §6.5.5).
+    /// All messages up to this number are known to have arrived: their peer's SCTP or TCP has
+    /// acknowledged them. It is known only now and then: whenever nothing is on its way. UDP does
+    /// not tell, nor does TCP elsewhere than on Linux: there, what the system has taken counts as
+    /// arrived (RFC 5352 §6.5.5).
     pub fn arrived(&self) -> u64 {
         self.progress.arrived.load(Ordering::Acquire)
     }

@@ -243,6 +243,14 @@ impl DataConnections {
         end
     }
 
+    /// Nothing more comes from a user, who may wait for answers nevertheless.
+    pub(crate) fn on_finished(&mut self, association: AssociationId) {
+        if let Some(connection) = self.connections.get(&association) {
+            let (reason, at) = (DownReason::Closed, Instant::now());
+            connection.sink.put(Incoming::Closed { reason, at });
+        }
+    }
+
     /// An association is gone.
     pub(crate) fn on_down(&mut self, association: AssociationId, reason: DownReason) {
         if let Some(mut connection) = self.connections.remove(&association) {

@@ -213,6 +213,10 @@ impl<R: Role> Driver<R> {
                 let message = Message::decode(&octets).ok()?.message;
                 self.role.on_send_failed(association, message)
             }
+            Arrival::Finished { association } => {
+                self.node.data.on_finished(association);
+                None
+            }
             // The application learns it from the end of the association.
             Arrival::SendFailed { .. } => None,
             Arrival::Up {

@@ -14,7 +14,7 @@
 //! | `raw_ip`, `packet_info` | SCTP without UDP; from and to which of our addresses |
 //! | `kernel_sctp` | the kernel's SCTP |
 //! | `tcp`, `framing` | ASAP over TCP |
-//! | `user_transport` | data channels over TCP and UDP |
+//! | `user_transport`, `sock_diag` | data channels over TCP and UDP; what TCP has acknowledged |
 //! | `lifeline` | the hint that a process has died |
 //! | `multicast`, `interfaces` | announces, of ASAP and of ENRP |
 //! | `node`, `threads`, `connection`, `control`, `data`, `unread` | threads, queues, their limits |
@@ -48,6 +48,7 @@ mod registrar_associations;
 #[cfg(test)]
 mod registrar_transport_tests;
 mod sctp_over_udp;
+mod sock_diag;
 mod tcp;
 mod threads;
 mod udp;

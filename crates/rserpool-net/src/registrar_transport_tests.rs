@@ -105,7 +105,9 @@ impl Host {
                     ..
                 } => self.received.push((association, ppid, octets)),
                 Arrival::PeerAddresses { addresses, .. } => self.peer_addresses.push(addresses),
-                Arrival::SendFailed { .. } | Arrival::Multicast { .. } => {}
+                Arrival::Finished { .. }
+                | Arrival::SendFailed { .. }
+                | Arrival::Multicast { .. } => {}
             }
         }
         self.network.flush();

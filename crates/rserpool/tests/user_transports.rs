@@ -103,6 +103,7 @@ async fn a_session_over_udp_goes_on_when_the_host_of_a_killed_pool_element_says_
     assert_eq!(answer, format!("{} hello", first.id));
     let second = echo_process(&at, DataTransport::Udp).await;
     first.process.kill();
+    first.process.ended().await;
     // Nothing tells before something is sent.
     let (answer, failovers) = ask(&mut session, "again").await;
     assert_eq!(answer, format!("{} again", second.id));

@@ -37,7 +37,7 @@ pub(super) struct CachedPool {
     received: usize,
     /// Selected, and not reported since.
     used: VecDeque<PoolElementId>,
-    /// Reported, and until when they are avoided.
+    /// Reported or left, and until when they are avoided.
     suspects: VecDeque<(PoolElementId, Timestamp)>,
     last_use: u64,
 }
@@ -162,15 +162,27 @@ impl CachedPool {
         let was_used = self.used.contains(&id);
         self.used.retain(|used| *used != id);
         let was_listed = self.pool.remove(id);
-        if !was_used && !was_listed {
-            return false;
+        let is_news = was_used || was_listed;
+        if is_news {
+            self.suspect(id, avoided_until);
         }
+        is_news
+    }
+
+    /// Another pool element is better for a while: as [`Self::report`], but it may still be
+    /// reported.
+    pub(super) fn avoid(&mut self, id: PoolElementId, avoided_until: Timestamp) {
+        if self.pool.remove(id) {
+            self.suspect(id, avoided_until);
+        }
+    }
+
+    fn suspect(&mut self, id: PoolElementId, avoided_until: Timestamp) {
         self.suspects.retain(|(suspect, _)| *suspect != id);
         if self.suspects.len() >= SUSPECTS_MAX {
             self.suspects.pop_front();
         }
         self.suspects.push_back((id, avoided_until));
-        true
     }
 
     pub(super) fn len(&self) -> usize {

@@ -121,6 +121,14 @@ pub enum Command {
         /// The pool element.
         pool_element: PoolElementId,
     },
+    /// A pool element does not want this user any more, or the user not it. It is there, so that
+    /// there is nothing to report; but for a while another one is better.
+    Avoid {
+        /// The pool.
+        pool_handle: PoolHandle,
+        /// The pool element.
+        pool_element: PoolElementId,
+    },
     /// What is known of a pool is forgotten (RFC 5352 §6.4): the next one who asks for it gets a
     /// registrar's answer.
     PurgeCache {
@@ -254,6 +262,10 @@ impl PoolUser {
                 pool_handle,
                 pool_element,
             } => self.report_unreachable(pool_handle, pool_element),
+            Command::Avoid {
+                pool_handle,
+                pool_element,
+            } => self.avoid(&pool_handle, pool_element),
             Command::PurgeCache { pool_handle } => self.cache.remove(&pool_handle),
             Command::Stop => self.stop(),
         }

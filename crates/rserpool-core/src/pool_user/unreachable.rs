@@ -3,6 +3,7 @@
 //! Must not know how a pool element was found to be unreachable.
 
 use super::PoolUser;
+use crate::Timestamp;
 use rserpool_wire::asap::EndpointUnreachable;
 use rserpool_wire::{PoolElementId, PoolHandle};
 
@@ -15,10 +16,7 @@ impl PoolUser {
         pool_handle: PoolHandle,
         pool_element: PoolElementId,
     ) {
-        let timers = &self.config.timers;
-        // As long as a registrar takes to find out about it.
-        let avoided = timers.keep_alive_interval * 3 / 2 + timers.keep_alive_timeout;
-        let avoided_until = self.now + avoided;
+        let avoided_until = self.avoided_until();
         let is_reported = self
             .cache
             .get_mut(&pool_handle)
@@ -31,6 +29,21 @@ impl PoolUser {
         }
         self.reports.push_back((pool_handle, pool_element));
         self.send_waiting_reports();
+    }
+
+    /// It is not selected again until a later resolution has it, and for some time only if there
+    /// is no other.
+    pub(super) fn avoid(&mut self, pool_handle: &PoolHandle, pool_element: PoolElementId) {
+        let avoided_until = self.avoided_until();
+        if let Some(cached) = self.cache.get_mut(pool_handle) {
+            cached.avoid(pool_element, avoided_until);
+        }
+    }
+
+    /// As long as a registrar takes to find out about a pool element.
+    fn avoided_until(&self) -> Timestamp {
+        let timers = &self.config.timers;
+        self.now + timers.keep_alive_interval * 3 / 2 + timers.keep_alive_timeout
     }
 
     /// Reports wait while there is no registrar.

@@ -91,6 +91,14 @@ pub fn report(user: &mut PoolUser, time: u64, id: u32) -> Vec<Output> {
     command(user, time, report)
 }
 
+pub fn avoid(user: &mut PoolUser, time: u64, id: u32) -> Vec<Output> {
+    let avoid = Command::Avoid {
+        pool_handle: echo(),
+        pool_element: PoolElementId(id),
+    };
+    command(user, time, avoid)
+}
+
 pub fn up(user: &mut PoolUser, time: u64, number: u64, registrar: &str) -> Vec<Output> {
     let up = Input::AssociationUp {
         association: association(number),

@@ -38,6 +38,8 @@ pub(crate) enum Arrival {
         ppid: u32,
         octets: Vec<u8>,
     },
+    /// Nothing more comes, but the peer may still take something.
+    Finished { association: AssociationId },
     /// A message that its peer may never have got.
     SendFailed {
         association: AssociationId,

@@ -74,7 +74,8 @@ impl Aliases {
                 let ended = *association;
                 self.remove(ended);
             }
-            Arrival::Multicast { .. } => {}
+            // That of a user is translated nowhere.
+            Arrival::Finished { .. } | Arrival::Multicast { .. } => {}
         }
         arrival
     }

@@ -385,8 +385,8 @@ impl Network {
         }
     }
 
-    /// What an association has not acknowledged yet, in octets; over TCP what the system has not
-    /// taken yet.
+    /// What an association has not acknowledged yet, in octets; where nothing tells that, what the
+    /// system has not taken yet.
     pub(crate) fn send_queue_octets(&self, association: AssociationId) -> usize {
         if data_transport(association) != DataTransport::Sctp {
             return self.users.tcp.send_queue_octets(association);

@@ -157,7 +157,10 @@ impl Network {
                 octets,
             } => self.user_received(association, octets),
             // There is room again; whoever waits for it is told at the end of this turn.
-            FoundTcp::Written => self.users.tcp.on_written(),
+            FoundTcp::Acknowledged => self.users.tcp.on_acknowledged(),
+            FoundTcp::Finished { association } => {
+                self.arrivals.push_back(Arrival::Finished { association });
+            }
             FoundTcp::Ended {
                 association,
                 reason,

@@ -119,6 +119,16 @@ impl PoolUserClient {
         let _ = self.commands.send(report).await;
     }
 
+    /// A pool element that works is left: for a while another one is better.
+    pub async fn avoid(&self, pool_handle: PoolHandle, pool_element: PoolElementId) {
+        let avoid = UserCommand::Avoid {
+            pool_handle,
+            pool_element,
+        };
+        // Nobody to select any more.
+        let _ = self.commands.send(avoid).await;
+    }
+
     /// Forgets what is known of a pool (RFC 5352 §6.4).
     pub async fn purge_cache(&self, pool_handle: PoolHandle) {
         // All is forgotten if it has ended.
@@ -190,6 +200,10 @@ pub(crate) enum UserCommand {
         reply: oneshot::Sender<Result<watch::Receiver<Option<Resolution>>, ResolveFailure>>,
     },
     ReportUnreachable {
+        pool_handle: PoolHandle,
+        pool_element: PoolElementId,
+    },
+    Avoid {
         pool_handle: PoolHandle,
         pool_element: PoolElementId,
     },

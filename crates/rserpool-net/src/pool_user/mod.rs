@@ -432,6 +432,13 @@ impl Role for UserRole {
                 pool_handle,
                 pool_element,
             },
+            UserCommand::Avoid {
+                pool_handle,
+                pool_element,
+            } => Command::Avoid {
+                pool_handle,
+                pool_element,
+            },
             UserCommand::PurgeCache(pool_handle) => Command::PurgeCache { pool_handle },
             UserCommand::Open(open) => {
                 self.open(node, open);

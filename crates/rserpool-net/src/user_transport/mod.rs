@@ -4,6 +4,7 @@
 //!
 //! Knows octets, no message of ASAP.
 
+mod acknowledged;
 mod tcp;
 mod udp;
 

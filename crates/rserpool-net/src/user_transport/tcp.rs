@@ -1,9 +1,11 @@
 //! The data channel over TCP: whatever octets the application sends, as on any TCP connection.
 
 use super::USER_TCP;
+use super::acknowledged::{Acknowledged, Silent};
 use crate::error::NetError;
 use crate::inbox::{Found, Inbox};
 use crate::listen::open_listeners;
+use crate::sock_diag::SockDiag;
 use crate::tcp::listen;
 use crate::udp::Port;
 use crate::write_queue::WriteQueue;
@@ -35,8 +37,12 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// was sent before that.
 const CLOSING_MAX: Duration = Duration::from_secs(30);
 
-/// The shortest times that the system takes for keep-alive probes.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest time that the system takes for keep-alive probes.
+const PROBE_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// Probes without an answer after which a peer is gone: one may be lost.
+const PROBES_MIN: u32 = 2;
+const PROBES_MAX: u32 = 10;
 
 /// What the tasks of the connections found.
 pub(crate) enum FoundTcp {
@@ -53,8 +59,10 @@ pub(crate) enum FoundTcp {
         association: AssociationId,
         octets: Vec<u8>,
     },
-    /// Some that waited were taken by the system.
-    Written,
+    /// Some that were sent have been acknowledged, or taken by a system that does not tell that.
+    Acknowledged,
+    /// Nothing more comes; the peer may still read.
+    Finished { association: AssociationId },
     /// A connection ended, or could not be opened.
     Ended {
         association: AssociationId,
@@ -85,8 +93,9 @@ pub(crate) struct UserTcp {
     listening: Vec<AbortHandle>,
     /// Connections with something new to write.
     unflushed: Vec<AssociationId>,
-    /// [`FoundTcp::Written`] is in the inbox.
-    is_written_told: Rc<Cell<bool>>,
+    /// [`FoundTcp::Acknowledged`] is in the inbox.
+    is_told: Rc<Cell<bool>>,
+    diag: Rc<SockDiag>,
     /// A peer that does not answer for so long is gone.
     silence_max: Duration,
 }
@@ -100,7 +109,8 @@ impl UserTcp {
             connecting: BTreeMap::new(),
             listening: Vec::new(),
             unflushed: Vec::new(),
-            is_written_told: Rc::default(),
+            is_told: Rc::default(),
+            diag: Rc::new(SockDiag::open()),
             silence_max,
         }
     }
@@ -144,7 +154,7 @@ impl UserTcp {
             return Err(ACCEPTED_MAX);
         }
         let association = self.new_association();
-        self.start(association, stream, peer);
+        self.start(association, stream, peer, true);
         Ok(association)
     }
 
@@ -180,7 +190,7 @@ impl UserTcp {
     ) -> bool {
         let is_wanted = self.connecting.remove(&association).is_some();
         if is_wanted {
-            self.start(association, stream, peer);
+            self.start(association, stream, peer, false);
         }
         is_wanted
     }
@@ -207,10 +217,11 @@ impl UserTcp {
         Ok(())
     }
 
-    /// What the system has not taken yet. What it has taken is not known to have arrived.
+    /// What the peer has not acknowledged yet; where the system does not tell that, what the
+    /// system has not taken.
     pub(crate) fn send_queue_octets(&self, association: AssociationId) -> usize {
         let connection = self.connections.get(&association);
-        connection.map_or(0, |connection| connection.waiting.borrow().len())
+        connection.map_or(0, |connection| connection.unacknowledged())
     }
 
     /// Writes what the connections take at once; their tasks write the rest.
@@ -221,15 +232,14 @@ impl UserTcp {
             };
             connection.is_unflushed.set(false);
             // An error ends the task's next read or write, which reports it.
-            if !matches!(connection.write(&self.inbox), Ok(true)) {
-                connection.wake.notify_one();
-            }
+            let _ = connection.write(&self.inbox);
+            connection.wake.notify_one();
         }
     }
 
-    /// [`FoundTcp::Written`] has been taken.
-    pub(crate) fn on_written(&self) {
-        self.is_written_told.set(false);
+    /// [`FoundTcp::Acknowledged`] has been taken.
+    pub(crate) fn on_acknowledged(&self) {
+        self.is_told.set(false);
     }
 
     /// Reads nothing of a connection, so that its peer has to wait; or goes on.
@@ -281,19 +291,28 @@ impl UserTcp {
         AssociationId(self.next)
     }
 
-    fn start(&mut self, association: AssociationId, stream: TcpStream, peer: SocketAddr) {
+    fn start(
+        &mut self,
+        association: AssociationId,
+        stream: TcpStream,
+        peer: SocketAddr,
+        is_accepted: bool,
+    ) {
         // Requests and answers are small and somebody waits for each.
         let _ = stream.set_nodelay(true);
-        notice_silence(&stream, self.silence_max);
+        probe_when_idle(&stream, self.silence_max);
         let connection = Rc::new(Connection {
+            acknowledged: Acknowledged::new(&self.diag, &stream, self.silence_max),
             stream,
             peer,
+            is_accepted,
             waiting: RefCell::default(),
             is_unflushed: Cell::new(false),
             is_paused: Cell::new(false),
+            is_finished: Cell::new(false),
             is_closing: Cell::new(false),
             is_reset: Cell::new(false),
-            is_written_told: Rc::clone(&self.is_written_told),
+            is_told: Rc::clone(&self.is_told),
             wake: Notify::new(),
         });
         self.connections.insert(association, Rc::clone(&connection));
@@ -323,31 +342,34 @@ impl Drop for UserTcp {
     }
 }
 
-/// A host that has gone is noticed as an SCTP peer is, as far as the system can: both while
-/// something is under way and while nothing is. Where it cannot, the application has to.
-fn notice_silence(stream: &TcpStream, silence_max: Duration) {
-    let socket = SockRef::from(stream);
-    let probes = TcpKeepalive::new()
-        .with_time(PROBE_INTERVAL)
-        .with_interval(PROBE_INTERVAL);
-    let _ = socket.set_tcp_keepalive(&probes);
-    #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_user_timeout(Some(silence_max));
-    #[cfg(not(target_os = "linux"))]
-    let _ = silence_max;
+/// A host that has gone while nothing is under way is noticed as an SCTP peer is, as far as the
+/// system can: it counts in seconds. While something is, see [`Acknowledged`].
+fn probe_when_idle(stream: &TcpStream, silence_max: Duration) {
+    let idle = (silence_max / 4).max(PROBE_INTERVAL_MIN);
+    let interval = (silence_max / 8).max(PROBE_INTERVAL_MIN);
+    let probes = (silence_max.saturating_sub(idle).as_secs() / interval.as_secs().max(1)).max(1);
+    let probes = u32::try_from(probes).unwrap_or(u32::MAX);
+    let keep_alive = TcpKeepalive::new().with_time(idle).with_interval(interval);
+    #[cfg(not(target_os = "openbsd"))]
+    let keep_alive = keep_alive.with_retries(probes.clamp(PROBES_MIN, PROBES_MAX));
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
 }
 
 struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
+    is_accepted: bool,
     /// Bounded by the credit of whoever sends.
     waiting: RefCell<WriteQueue>,
+    acknowledged: Acknowledged,
     is_unflushed: Cell<bool>,
     is_paused: Cell<bool>,
+    /// Nothing more comes.
+    is_finished: Cell<bool>,
     is_closing: Cell<bool>,
     /// Nobody wants to know any more how it ends.
     is_reset: Cell<bool>,
-    is_written_told: Rc<Cell<bool>>,
+    is_told: Rc<Cell<bool>>,
     /// One of the above has changed, or something is left to write.
     wake: Notify,
 }
@@ -367,11 +389,17 @@ impl Connection {
                     let _ = SockRef::from(&self.stream).shutdown(Shutdown::Write);
                 }
             }
+            if self.is_finished.get() && left == 0 {
+                return DownReason::Closed;
+            }
             tokio::select! {
-                ready = self.stream.ready(self.interest(waiting)) => if let Err(error) = ready {
+                ready = self.ready(waiting) => if let Err(error) = ready {
                     return reason_of(&error);
                 },
                 () = self.wake.notified() => {}
+                () = until(self.acknowledged.look_at()) => if let Err(Silent) = self.look(inbox) {
+                    return DownReason::Lost;
+                },
                 () = until(closed_at.map(|at| at + CLOSING_MAX)) => return DownReason::Lost,
             }
             if self.is_reset.get() {
@@ -380,7 +408,7 @@ impl Connection {
             if let Err(error) = self.write(inbox) {
                 return reason_of(&error);
             }
-            if !self.is_paused.get()
+            if self.reads()
                 && let Err(reason) = self.read(association, inbox).await
             {
                 return reason;
@@ -388,25 +416,58 @@ impl Connection {
         }
     }
 
-    fn interest(&self, waiting: usize) -> Interest {
-        match (self.is_paused.get(), waiting) {
-            (true, 0) => Interest::ERROR,
-            (true, _) => Interest::WRITABLE,
-            (false, 0) => Interest::READABLE,
-            (false, _) => Interest::READABLE | Interest::WRITABLE,
+    fn reads(&self) -> bool {
+        !self.is_paused.get() && !self.is_finished.get()
+    }
+
+    async fn ready(&self, waiting: usize) -> io::Result<()> {
+        let interest = match (self.reads(), waiting) {
+            (false, 0) => Interest::ERROR,
+            (false, _) => Interest::WRITABLE,
+            (true, 0) => Interest::READABLE,
+            (true, _) => Interest::READABLE | Interest::WRITABLE,
+        };
+        self.stream.ready(interest).await?;
+        if interest != Interest::ERROR {
+            return Ok(());
+        }
+        // Neither read nor written, it would be ready for ever.
+        let error = || self.stream.take_error()?.map_or_else(nothing, Err);
+        match self.stream.try_io(Interest::ERROR, error) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            ended => ended,
         }
     }
 
-    /// Writes what the socket takes; whether that was all.
-    fn write(&self, inbox: &Inbox) -> io::Result<bool> {
-        let mut waiting = self.waiting.borrow_mut();
-        let before = waiting.len();
-        let written = waiting.write_to(&self.stream);
-        // Whoever waits for room must know.
-        if waiting.len() < before && !self.is_written_told.replace(true) {
-            inbox.put_now(Found::UserTcp(FoundTcp::Written));
+    fn unacknowledged(&self) -> usize {
+        self.waiting.borrow().len() + self.acknowledged.octets()
+    }
+
+    /// Writes what the socket takes.
+    fn write(&self, inbox: &Inbox) -> io::Result<()> {
+        let before = self.unacknowledged();
+        let written = {
+            let mut waiting = self.waiting.borrow_mut();
+            let before = waiting.len();
+            let written = waiting.write_to(&self.stream);
+            self.acknowledged.on_written(before - waiting.len());
+            written
+        };
+        self.tell_acknowledged(self.unacknowledged() < before, inbox);
+        written.map(drop)
+    }
+
+    fn look(&self, inbox: &Inbox) -> Result<(), Silent> {
+        let is_more = self.acknowledged.look()?;
+        self.tell_acknowledged(is_more, inbox);
+        Ok(())
+    }
+
+    /// Whoever waits for room must know.
+    fn tell_acknowledged(&self, is_more: bool, inbox: &Inbox) {
+        if is_more && !self.is_told.replace(true) {
+            inbox.put_now(Found::UserTcp(FoundTcp::Acknowledged));
         }
-        written
     }
 
     /// Reads once.
@@ -414,18 +475,37 @@ impl Connection {
         let octets = {
             let mut buffer = [0; READ_OCTETS];
             match self.stream.try_read(&mut buffer) {
-                Ok(0) => return Err(DownReason::Closed),
                 Ok(len) => buffer[..len].to_vec(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(reason_of(&error)),
             }
         };
-        let received = FoundTcp::Received {
-            association,
-            octets,
+        let found = if octets.is_empty() {
+            self.on_finished(association)?
+        } else {
+            FoundTcp::Received {
+                association,
+                octets,
+            }
         };
-        inbox.put(Found::UserTcp(received)).await;
+        inbox.put(Found::UserTcp(found)).await;
         Ok(())
+    }
+
+    /// The peer has closed its side. A user may still wait for answers; a pool element that ends
+    /// its side does not serve any more.
+    fn on_finished(&self, association: AssociationId) -> Result<FoundTcp, DownReason> {
+        if self.is_accepted && !self.is_closing.get() {
+            self.is_finished.set(true);
+            return Ok(FoundTcp::Finished { association });
+        }
+        // A process that was killed looks like one that closes, but for what it has not read.
+        let is_known = self.acknowledged.look().is_ok();
+        Err(if is_known && self.unacknowledged() == 0 {
+            DownReason::Closed
+        } else {
+            DownReason::Lost
+        })
     }
 
     /// Ends at once, and tells the peer that it was not in good order.
@@ -435,6 +515,10 @@ impl Connection {
         self.is_reset.set(true);
         self.wake.notify_one();
     }
+}
+
+fn nothing() -> io::Result<()> {
+    Err(io::ErrorKind::WouldBlock.into())
 }
 
 fn reason_of(error: &io::Error) -> DownReason {

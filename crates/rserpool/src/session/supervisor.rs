@@ -102,7 +102,10 @@ impl Supervisor {
                         () = self.sink.closed() => return,
                     }
                 }
-                () = self.failover.forced() => outlet.close(),
+                () = self.failover.forced() => {
+                    self.client.avoid(self.pool_handle.clone(), id).await;
+                    outlet.close();
+                }
                 () = self.sink.closed() => return outlet.close(),
             }
             let found = tokio::select! {
@@ -161,6 +164,7 @@ impl Supervisor {
     ) {
         if matches!(reason, Ok(DownReason::Closed)) {
             // Closed in good order, it is reachable; it only does not want to be used.
+            self.client.avoid(self.pool_handle.clone(), id).await;
             let too_soon = SHORT_LIVED.saturating_sub(opened_at.elapsed());
             if std::mem::replace(was_short_lived, !too_soon.is_zero()) {
                 sleep(too_soon).await;
