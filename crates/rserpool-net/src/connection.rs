@@ -150,6 +150,9 @@ impl Connection {
     /// echoed cookie is put aside for [`Connection::take_cookie_echo`], a business card is
     /// passed over.
     ///
+    /// Over TCP, `None` says that the user has closed its side: it may still wait for answers, and
+    /// takes them until this is dropped.
+    ///
     /// Cancelling the future loses nothing.
     pub async fn recv(&mut self) -> Option<Received> {
         loop {

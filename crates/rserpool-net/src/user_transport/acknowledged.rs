@@ -70,7 +70,8 @@ impl Acknowledged {
         self.octets.set(self.octets.get() + octets);
         let before = self.look_at.get();
         self.look_soon(now);
-        self.look_at.set(before.into_iter().chain(self.look_at.get()).min());
+        self.look_at
+            .set(before.into_iter().chain(self.look_at.get()).min());
     }
 
     /// When to look next.

@@ -522,14 +522,14 @@ fn nothing() -> io::Result<()> {
 }
 
 fn reason_of(error: &io::Error) -> DownReason {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => DownReason::PeerAborted {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    if [ConnectionReset, ConnectionAborted, BrokenPipe].contains(&error.kind()) {
+        DownReason::PeerAborted {
             cause: None,
             reason: String::new(),
-        },
-        _ => DownReason::Lost,
+        }
+    } else {
+        DownReason::Lost
     }
 }
 
