@@ -508,6 +508,8 @@ fn pool_element(home: &Host) -> PoolElementConfig {
         udp_port: Port::Any,
         serve_by: crate::DataTransport::Sctp,
         user_port: Port::Any,
+        udp_idle_after: crate::UDP_IDLE_AFTER,
+        data_only: false,
         serve_at: None,
         multicast: Multicast::off(),
         timers: rserpool_core::Timers::default(),

@@ -105,6 +105,10 @@ async fn element(mode: SctpMode, registrar: RegistrarAddress) -> PoolElementNode
         register_timeout: LIMIT,
         unread_octets_max: UNREAD_OCTETS_MAX,
         seed: None,
+        serve_by: rserpool_net::DataTransport::Sctp,
+        user_port: rserpool_net::Port::Any,
+        udp_idle_after: rserpool_net::UDP_IDLE_AFTER,
+        data_only: false,
         serve_at: None,
     })
     .await

@@ -1,7 +1,7 @@
 //! A pool element, from an application.
 
 use crate::membership::leave_all;
-use crate::options::{client_options, node_options};
+use crate::options::{client_options, node_options, port_or_any};
 use crate::{Member, Membership, PoolUser, RegisterFailed, ResolveFailed, Timers};
 use rserpool_core::pool_element::{Event, UserProtocol, UserTransportTemplate};
 use rserpool_core::{Compatibility, RegistrarAddress};
@@ -44,6 +44,8 @@ impl PoolElement {
             registration_life: None,
             serve_by: DataTransport::Sctp,
             user_port: Port::Any,
+            udp_idle_after: rserpool_net::UDP_IDLE_AFTER,
+            data_only: false,
             own_transport: None,
             memberships: Vec::new(),
             register_timeout: Duration::from_secs(10),
@@ -174,6 +176,8 @@ pub struct PoolElementBuilder {
     registration_life: Option<Option<Duration>>,
     serve_by: DataTransport,
     user_port: Port,
+    udp_idle_after: Duration,
+    data_only: bool,
     own_transport: Option<UserTransportTemplate>,
     memberships: Vec<Membership>,
     register_timeout: Duration,
@@ -225,7 +229,21 @@ impl PoolElementBuilder {
     /// The TCP or UDP port for [`PoolElementBuilder::serve_by`]; otherwise the system chooses. Of
     /// SCTP, see [`PoolElementBuilder::sctp_port`] and [`PoolElementBuilder::udp_port`].
     pub fn user_port(mut self, port: u16) -> Self {
-        self.user_port = Port::Exactly(port);
+        self.user_port = port_or_any(port);
+        self
+    }
+
+    /// A user that has said nothing over UDP for so long has gone; otherwise five minutes. Nothing
+    /// else tells, but for an ICMP message if something is sent to it.
+    pub fn udp_idle_after(mut self, idle: Duration) -> Self {
+        self.udp_idle_after = idle;
+        self
+    }
+
+    /// SCTP without the control channel (RFC 5354 §3.3, Transport Use: data only): neither cookies
+    /// nor business cards, as over TCP and UDP.
+    pub fn data_only(mut self) -> Self {
+        self.data_only = true;
         self
     }
 
@@ -269,6 +287,8 @@ impl PoolElementBuilder {
             addresses: self.addresses,
             serve_by: self.serve_by,
             user_port: self.user_port,
+            udp_idle_after: self.udp_idle_after,
+            data_only: self.data_only,
             serve_at,
             sctp_port: self.sctp_port,
             udp_port: self.udp_port,

@@ -4,7 +4,7 @@ use super::{Arrival, Network};
 use crate::error::NetError;
 use crate::event::NetworkEvent;
 use crate::user_transport::{AwaitUsers, DataTransport, FoundTcp, data_transport};
-use crate::user_transport::{FoundUdp, UserTcp, UserUdp};
+use crate::user_transport::{FoundUdp, UDP_IDLE_AFTER, UserTcp, UserUdp};
 use rserpool_core::{AssociationId, PeerAddress, Timestamp, Transport};
 use rserpool_sctp::{ConnectError, DownReason, Outgoing, SendError};
 use std::net::{IpAddr, SocketAddr};
@@ -28,10 +28,14 @@ impl Users {
         addresses: &[IpAddr],
         wanted: Option<AwaitUsers>,
     ) -> Result<Self, NetError> {
-        let mut udp = UserUdp::new(addresses);
+        let idle_after = match wanted {
+            Some(AwaitUsers::Udp { idle_after, .. }) => idle_after,
+            Some(AwaitUsers::Tcp { .. }) | None => UDP_IDLE_AFTER,
+        };
+        let mut udp = UserUdp::new(addresses, idle_after);
         let port = match wanted {
-            Some(AwaitUsers::Tcp(port)) => Some(tcp.await_users(addresses, port)?),
-            Some(AwaitUsers::Udp(port)) => Some(udp.await_users(port)?),
+            Some(AwaitUsers::Tcp { port }) => Some(tcp.await_users(addresses, port)?),
+            Some(AwaitUsers::Udp { port, .. }) => Some(udp.await_users(port)?),
             None => None,
         };
         Ok(Self { tcp, udp, port })
@@ -81,7 +85,7 @@ impl Network {
 
     /// Connects to a pool element by TCP.
     pub(crate) fn connect_user_tcp(&mut self, peer: SocketAddr) -> AssociationId {
-        self.users.tcp.connect(peer)
+        self.users.tcp.connect(&self.addresses, peer)
     }
 
     /// Begins a flow of datagrams to a pool element. It is up at once, whether or not anybody is

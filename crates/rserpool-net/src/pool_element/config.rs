@@ -37,6 +37,11 @@ pub struct PoolElementConfig {
     pub serve_by: DataTransport,
     /// The TCP or UDP port for that; not for SCTP.
     pub user_port: Port,
+    /// A pool user over UDP that has said nothing for so long has gone; usually
+    /// [`crate::UDP_IDLE_AFTER`].
+    pub udp_idle_after: Duration,
+    /// Whether SCTP is for data alone, without the control channel for cookies and business cards.
+    pub data_only: bool,
     /// Where its pool users go, if they do not come here.
     pub serve_at: Option<ServeAt>,
     /// Where announces are heard.
@@ -77,6 +82,8 @@ pub struct PoolElementEndpoints {
     pub udp_port: u16,
     /// By what pool users come here.
     pub serve_by: DataTransport,
+    /// Whether there is no control channel beside the data channel.
+    pub data_only: bool,
     /// The TCP or UDP port where they come; of SCTP see above.
     pub user_port: u16,
 }
@@ -87,8 +94,13 @@ impl PoolElementConfig {
         match self.serve_by {
             _ if self.serve_at.is_some() => None,
             DataTransport::Sctp => None,
-            DataTransport::Tcp => Some(AwaitUsers::Tcp(self.user_port)),
-            DataTransport::Udp => Some(AwaitUsers::Udp(self.user_port)),
+            DataTransport::Tcp => Some(AwaitUsers::Tcp {
+                port: self.user_port,
+            }),
+            DataTransport::Udp => Some(AwaitUsers::Udp {
+                port: self.user_port,
+                idle_after: self.udp_idle_after,
+            }),
         }
     }
 
@@ -113,14 +125,18 @@ impl PoolElementConfig {
     }
 }
 
-/// By SCTP with data and control channel, by others with a data channel alone.
+/// By SCTP with data and control channel as a rule, by others with a data channel alone.
 impl From<&PoolElementEndpoints> for ServeAt {
     fn from(endpoints: &PoolElementEndpoints) -> Self {
         let (protocol, port, transport_use, udp_port) = match endpoints.serve_by {
             DataTransport::Sctp => (
                 UserProtocol::Sctp,
                 endpoints.sctp_port,
-                TransportUse::DATA_PLUS_CONTROL,
+                if endpoints.data_only {
+                    TransportUse::DATA_ONLY
+                } else {
+                    TransportUse::DATA_PLUS_CONTROL
+                },
                 endpoints.udp_port,
             ),
             DataTransport::Tcp => (

@@ -181,6 +181,8 @@ struct ElementRole {
     is_refusing: bool,
     /// By what pool users come here; by nothing, if they go to another socket of this process.
     takes_users: Option<DataTransport>,
+    /// Whether they have no control channel.
+    data_only: bool,
 }
 
 type Built = (ElementRole, Shared, DataReceiver, Handed);
@@ -209,6 +211,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         sctp_port: network.sctp_port(),
         udp_port: network.udp_port(),
         serve_by: config.serve_by,
+        data_only: config.data_only || config.serve_by != DataTransport::Sctp,
         user_port: network.user_port().unwrap_or(0),
     };
     let takes_users = config.serve_at.is_none().then_some(config.serve_by);
@@ -234,6 +237,7 @@ fn build(config: PoolElementConfig, events: Events<Event>) -> Result<Built, NetE
         connections: 0,
         is_refusing: false,
         takes_users,
+        data_only: endpoints.data_only,
     };
     role.give_up_after(register_timeout);
     let handed = (endpoints, registration_seen, accepted, first_answer);
@@ -327,9 +331,10 @@ impl ElementRole {
             ..
         } = up;
         let (sink, inlet) = inlet();
-        let control = match data_transport(association) {
-            DataTransport::Sctp => ControlEnd::PoolElement(PoolElementSession::new()),
-            DataTransport::Tcp | DataTransport::Udp => ControlEnd::DataOnly,
+        let control = if self.data_only {
+            ControlEnd::DataOnly
+        } else {
+            ControlEnd::PoolElement(PoolElementSession::new())
         };
         let outlet = node
             .data

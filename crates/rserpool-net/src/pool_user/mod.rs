@@ -195,11 +195,12 @@ fn begin(network: &mut Network, element: &PoolElement) -> Result<AssociationId, 
 
 /// This end of the control channel, if the pool element has one.
 fn control_end(element: &PoolElement, control: SessionControl) -> ControlEnd {
-    match &element.user_transport {
-        UserTransport::Sctp(sctp) if sctp.transport_use != TransportUse::DATA_ONLY => {
-            ControlEnd::PoolUser(control)
-        }
-        _ => ControlEnd::DataOnly,
+    if let UserTransport::Sctp(sctp) = &element.user_transport
+        && sctp.transport_use != TransportUse::DATA_ONLY
+    {
+        ControlEnd::PoolUser(control)
+    } else {
+        ControlEnd::DataOnly
     }
 }
 

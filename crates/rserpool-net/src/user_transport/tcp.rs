@@ -1,7 +1,7 @@
 //! The data channel over TCP: whatever octets the application sends, as on any TCP connection.
 
-use super::USER_TCP;
 use super::acknowledged::{Acknowledged, Silent};
+use super::{USER_TCP, source_toward};
 use crate::error::NetError;
 use crate::inbox::{Found, Inbox};
 use crate::listen::open_listeners;
@@ -19,7 +19,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -159,11 +159,12 @@ impl UserTcp {
     }
 
     /// Opens a connection; the inbox tells the outcome.
-    pub(crate) fn connect(&mut self, peer: SocketAddr) -> AssociationId {
+    pub(crate) fn connect(&mut self, addresses: &[IpAddr], peer: SocketAddr) -> AssociationId {
         let association = self.new_association();
         let inbox = Rc::clone(&self.inbox);
+        let from = SocketAddr::new(source_toward(addresses, peer), 0);
         let task = tokio::task::spawn_local(async move {
-            let found = match timeout(CONNECT_MAX, TcpStream::connect(peer)).await {
+            let found = match timeout(CONNECT_MAX, connect(from, peer)).await {
                 Ok(Ok(stream)) => FoundTcp::Connected {
                     association,
                     stream,
@@ -519,6 +520,18 @@ impl Connection {
 
 fn nothing() -> io::Result<()> {
     Err(io::ErrorKind::WouldBlock.into())
+}
+
+async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match to {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Where any will do, the system chooses with the way in view.
+    if !from.ip().is_unspecified() {
+        socket.bind(from)?;
+    }
+    socket.connect(to).await
 }
 
 fn reason_of(error: &io::Error) -> DownReason {
