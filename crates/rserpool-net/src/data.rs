@@ -254,7 +254,6 @@ impl DataConnections {
     /// An association is gone.
     pub(crate) fn on_down(&mut self, association: AssociationId, reason: DownReason) {
         if let Some(mut connection) = self.connections.remove(&association) {
-            eprintln!("DOWN {association:?} {reason:?} {:?}", connection.transport);
             connection.control.on_down(association);
             let is_sctp = connection.transport == DataTransport::Sctp;
             if is_sctp && reason == DownReason::Closed && connection.held.is_none() {

@@ -140,10 +140,16 @@ mod linux {
             return None;
         }
         let unacknowledged = answer.get(UNACKNOWLEDGED..UNACKNOWLEDGED + 4)?;
-        let repeats = matches!(answer.get(TIMER)?, &(RETRANSMISSION | WINDOW_PROBE));
+        let repeated = *answer.get(REPEATED)?;
+        let repeated = match *answer.get(TIMER)? {
+            RETRANSMISSION => repeated,
+            // The first is no repetition; and it is counted after an answer that comes at once.
+            WINDOW_PROBE => repeated.saturating_sub(1),
+            _ => 0,
+        };
         Some(Sending {
             unacknowledged: u32::from_ne_bytes(unacknowledged.try_into().ok()?),
-            repeated: if repeats { *answer.get(REPEATED)? } else { 0 },
+            repeated,
         })
     }
 
