@@ -76,10 +76,12 @@ mod membership;
 mod operational_scopes;
 mod options;
 mod pool_element;
+mod pool_sender;
 mod pool_user;
 mod registrar;
 mod session;
 mod timers;
+mod transport_address;
 mod two_call;
 
 pub use cookie::{CookieKey, CookieRefused, CookieSeal, InvalidCookieKey, SealFailed};
@@ -89,10 +91,16 @@ pub use error::{
 pub use membership::{Member, Membership};
 pub use operational_scopes::OperationalScopes;
 pub use pool_element::{PoolElement, PoolElementBuilder};
+pub use pool_sender::{
+    POOL_SENDER_ASSOCIATIONS_MAX, PoolEvent, PoolSendFailed, PoolSender, SentToAll,
+};
 pub use pool_user::{PoolUpdate, PoolUser, PoolUserBuilder, Subscription};
 pub use registrar::{Registrar, RegistrarBuilder};
-pub use session::{Session, SessionBuilder, SessionElement, SessionEvent, SessionSender};
+pub use session::{
+    Session, SessionBuilder, SessionElement, SessionEvent, SessionSender, StateSender,
+};
 pub use timers::{SessionTimers, Timers};
+pub use transport_address::TransportAddress;
 pub use two_call::{NextServerFailed, Server};
 
 pub use rserpool_core::pool_element::UserProtocol;

@@ -1,7 +1,9 @@
 //! A pool user, from an application.
 
 use crate::options::{client_options, node_options};
-use crate::{ConnectFailed, ResolveFailed, Session, SessionBuilder, Timers};
+use crate::{
+    ConnectFailed, PoolSender, ResolveFailed, Session, SessionBuilder, Timers, TransportAddress,
+};
 use rserpool_core::pool_user::{Event, Limits};
 use rserpool_core::{Compatibility, RegistrarAddress};
 use rserpool_net::{
@@ -120,6 +122,28 @@ impl PoolUser {
         pool_handle: impl Into<PoolHandle>,
     ) -> Result<Session, ConnectFailed> {
         self.session(pool_handle).connect().await
+    }
+
+    /// Sends messages to a pool, each by itself: to whom the policy selects for it, to one pool
+    /// element, or to all (RFC 5352 §6.5).
+    pub fn pool(&self, pool_handle: impl Into<PoolHandle>) -> PoolSender {
+        PoolSender::new(self.clone(), pool_handle.into())
+    }
+
+    /// An association with whoever is at a transport address, past all pools and registrars
+    /// (RFC 5352 §6.5.4): a session that ends with its association, as "no endpoint failover is
+    /// supported when this form of send request is used". Its element has the identifier 0.
+    ///
+    /// Cancelling the future ends the attempt.
+    ///
+    /// # Errors
+    /// See [`ConnectFailed`].
+    pub async fn connect_to(&self, address: TransportAddress) -> Result<Session, ConnectFailed> {
+        let session = self.session(PoolHandle::new(b""));
+        session
+            .only_with(address.into_pool_element())
+            .connect()
+            .await
     }
 
     /// Tells the registrar that a pool element cannot be reached (RFC 5352 §3.5). Sessions do so

@@ -70,3 +70,27 @@ impl SessionMessage {
         self
     }
 }
+
+impl From<Vec<u8>> for SessionMessage {
+    fn from(data: Vec<u8>) -> Self {
+        Self::new(data)
+    }
+}
+
+impl From<&[u8]> for SessionMessage {
+    fn from(data: &[u8]) -> Self {
+        Self::new(data)
+    }
+}
+
+impl From<&str> for SessionMessage {
+    fn from(data: &str) -> Self {
+        Self::new(data)
+    }
+}
+
+impl From<String> for SessionMessage {
+    fn from(data: String) -> Self {
+        Self::new(data)
+    }
+}

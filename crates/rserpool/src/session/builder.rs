@@ -1,12 +1,15 @@
 //! How a session is set up.
 
-use super::supervisor::{Failover, Supervisor};
+use super::rebuild::{Rebuild, StateSender};
+use super::supervisor::{Failover, First, Supervisor};
 use super::{Session, SessionElement, Shared};
 use crate::{ConnectFailed, SessionTimers};
 use rserpool_core::session::Undelivered;
 use rserpool_net::{Incoming, PoolUserNode, SessionControl, inlet};
+use rserpool_wire::parameter::PoolElement;
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
@@ -17,8 +20,9 @@ pub struct SessionBuilder {
     node: Arc<PoolUserNode>,
     pool_handle: PoolHandle,
     timers: SessionTimers,
-    first: Option<PoolElementId>,
+    first: First,
     failover: Failover,
+    rebuild: Option<Rebuild>,
 }
 
 impl SessionBuilder {
@@ -31,15 +35,38 @@ impl SessionBuilder {
             node,
             pool_handle,
             timers,
-            first: None,
+            first: First::Selected,
             failover: Failover::Automatic,
+            rebuild: None,
         }
     }
 
     /// Begins with this pool element (RFC 5352 §6.5.3, RFC 3237 §2.10): whoever wants to go on
     /// where it was before. Otherwise with whom the policy of the pool selects.
     pub fn pool_element(mut self, pool_element: PoolElementId) -> Self {
-        self.first = Some(pool_element);
+        self.first = First::PoolElement(pool_element);
+        self
+    }
+
+    /// Begins with this one, wherever it is from, and ends with it.
+    pub(crate) fn only_with(mut self, pool_element: PoolElement) -> Self {
+        self.first = First::Known(Box::new(pool_element));
+        self.failover = Failover::Never;
+        self
+    }
+
+    /// Rebuilds what a pool element must know, after each failover (RFC 5351 §2.3): for a session
+    /// without cookies, or whose cookies do not hold all. `rebuild` is given a sender to the
+    /// pool element that takes over. What it sends comes after the echo of the cookie and before
+    /// all else of this session, also what others send and what is sent again. When it has ended,
+    /// [`SessionEvent::Failover`](crate::SessionEvent::Failover) follows.
+    ///
+    /// If that pool element fails meanwhile, it is asked again for the next one.
+    pub fn rebuild<F>(mut self, rebuild: impl Fn(StateSender) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.rebuild = Some(Rebuild::new(rebuild));
         self
     }
 
@@ -99,6 +126,8 @@ impl SessionBuilder {
                         lost_at: None,
                         returned: VecDeque::new(),
                         failover: self.failover,
+                        rebuild: self.rebuild,
+                        taking_over: None,
                         control,
                         _node: self.node,
                     });

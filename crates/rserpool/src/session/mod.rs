@@ -2,13 +2,16 @@
 //! whenever that fails (RFC 5351 §2.3).
 
 mod builder;
+mod rebuild;
 mod sender;
 mod supervisor;
 
 pub use builder::SessionBuilder;
+pub use rebuild::StateSender;
 pub use sender::SessionSender;
 
 use crate::{ConnectFailed, SendFailed, SessionLost};
+use rebuild::{Rebuild, Rebuilding};
 use rserpool_core::session::{SessionMessage, Undelivered};
 use rserpool_net::{
     DataTransport, Incoming, Inlet, Outlet, PoolUserNode, Received, SessionControl,
@@ -17,6 +20,7 @@ use rserpool_sctp::Outgoing;
 use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::BusinessCard;
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,8 +36,28 @@ pub struct Session {
     /// What the pool element that failed may not have, and no other one shall get.
     returned: VecDeque<SessionMessage>,
     failover: Failover,
+    rebuild: Option<Rebuild>,
+    taking_over: Option<TakingOver>,
     control: SessionControl,
     _node: Arc<PoolUserNode>,
+}
+
+/// A pool element that takes the session over while its state is rebuilt. The application and its
+/// senders do not know of it yet.
+struct TakingOver {
+    by: SessionElement,
+    outlet: Outlet,
+    at: Instant,
+    cookie_echoed: bool,
+    /// Nobody locks it: so that a session can be shared by threads, which this future cannot.
+    rebuilding: Option<Mutex<Rebuilding>>,
+}
+
+impl fmt::Debug for TakingOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("TakingOver");
+        fields.field("by", &self.by).finish_non_exhaustive()
+    }
 }
 
 /// The pool element that a session is with.
@@ -208,6 +232,9 @@ impl Session {
             if let Some(message) = self.returned.pop_front() {
                 return Ok(SessionEvent::Undelivered(message));
             }
+            if let Some(event) = self.take_over().await {
+                return Ok(event);
+            }
             match self.next_incoming().await {
                 Some(Incoming::Message(received)) => return Ok(SessionEvent::Message(received)),
                 Some(Incoming::Closed { at, .. }) => {
@@ -223,19 +250,54 @@ impl Session {
                     outlet,
                     at,
                     cookie_echoed,
-                }) => {
-                    let element = SessionElement {
-                        id: PoolElementId(label),
-                        address: peer,
-                        transport: outlet.transport(),
-                    };
-                    return Ok(self.on_failover(element, outlet, at, cookie_echoed));
-                }
+                }) => self.begin_taking_over(label, peer, outlet, at, cookie_echoed),
                 // They go to pool elements only.
                 Some(Incoming::CookieEcho(_) | Incoming::BusinessCard(_)) => {}
                 None => return Err(self.lost()),
             }
         }
+    }
+
+    fn begin_taking_over(
+        &mut self,
+        label: u32,
+        address: SocketAddr,
+        outlet: Outlet,
+        at: Instant,
+        cookie_echoed: bool,
+    ) {
+        let by = SessionElement {
+            id: PoolElementId(label),
+            address,
+            transport: outlet.transport(),
+        };
+        let rebuilding = self.rebuild.as_ref().map(|rebuild| {
+            Mutex::new(rebuild.begin(StateSender {
+                outlet: outlet.clone(),
+                id: by.id,
+                cookie_echoed,
+            }))
+        });
+        self.taking_over = Some(TakingOver {
+            by,
+            outlet,
+            at,
+            cookie_echoed,
+            rebuilding,
+        });
+    }
+
+    /// Rebuilds the state at the pool element that takes over, if there is one; then it is the
+    /// session's. If it has failed meanwhile, the next one's turn comes with what is next received.
+    async fn take_over(&mut self) -> Option<SessionEvent> {
+        let taking_over = self.taking_over.as_mut()?;
+        if let Some(rebuilding) = &mut taking_over.rebuilding {
+            let rebuilding = rebuilding.get_mut();
+            rebuilding.unwrap_or_else(PoisonError::into_inner).await;
+            taking_over.rebuilding = None;
+        }
+        let taken_over = self.taking_over.take()?;
+        Some(self.on_failover(taken_over))
     }
 
     /// What comes next; until then, what waits is sent.
@@ -260,22 +322,23 @@ impl Session {
         }
     }
 
-    fn on_failover(
-        &mut self,
-        element: SessionElement,
-        outlet: Outlet,
-        at: Instant,
-        cookie_echoed: bool,
-    ) -> SessionEvent {
+    fn on_failover(&mut self, taken_over: TakingOver) -> SessionEvent {
+        let TakingOver {
+            by,
+            outlet,
+            at,
+            cookie_echoed,
+            ..
+        } = taken_over;
         let gap = self.lost_at.map_or(Duration::ZERO, |lost| at - lost);
         let mut shared = lock(&self.shared);
         shared.forget_arrived();
         self.returned.extend(shared.undelivered.fail_over());
-        let from = std::mem::replace(&mut shared.element, element).id;
+        let from = std::mem::replace(&mut shared.element, by).id;
         shared.outlet = outlet;
         SessionEvent::Failover {
             from,
-            to: element.id,
+            to: by.id,
             gap,
             cookie_echoed,
         }

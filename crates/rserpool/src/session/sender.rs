@@ -85,6 +85,11 @@ impl SessionSender {
         }
     }
 
+    /// Whether both are of one session.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// Where a message goes that must not be lost.
     fn place(&self, message: &SessionMessage) -> Result<Place, SendFailed> {
         let mut shared = lock(&self.shared);

@@ -33,13 +33,26 @@ pub(super) enum Failover {
     Automatic,
     /// When the application wants it.
     Manual(Arc<Notify>),
+    /// Never: the session ends with its first association.
+    Never,
+}
+
+/// With whom a session begins.
+#[derive(Clone, Debug)]
+pub(super) enum First {
+    /// Whom the policy selects.
+    Selected,
+    /// This pool element of the pool.
+    PoolElement(PoolElementId),
+    /// Whoever is there.
+    Known(Box<PoolElement>),
 }
 
 impl Failover {
     /// Waits until the application wants it, if it is asked.
     async fn wanted(&self) {
         match self {
-            Self::Automatic => {}
+            Self::Automatic | Self::Never => {}
             Self::Manual(wanted) => wanted.notified().await,
         }
     }
@@ -47,7 +60,7 @@ impl Failover {
     /// Waits until the application wants to leave a pool element that serves.
     async fn forced(&self) {
         match self {
-            Self::Automatic => std::future::pending().await,
+            Self::Automatic | Self::Never => std::future::pending().await,
             Self::Manual(wanted) => wanted.notified().await,
         }
     }
@@ -64,13 +77,21 @@ impl Failover {
     }
 }
 
+/// What came of trying a pool element.
+enum Reached {
+    Opened(Opened),
+    /// Nobody answers.
+    Nobody,
+    /// Its user transport is none that is spoken here.
+    Foreign,
+}
+
 /// Keeps a session on a pool element, on the pool user's thread.
 pub(super) struct Supervisor {
     pub(super) client: PoolUserClient,
     pub(super) pool_handle: PoolHandle,
     pub(super) timers: SessionTimers,
-    /// With whom it begins; none: whom the policy selects.
-    pub(super) first: Option<PoolElementId>,
+    pub(super) first: First,
     pub(super) failover: Failover,
     pub(super) sink: Sink,
     pub(super) control: SessionControl,
@@ -97,6 +118,9 @@ impl Supervisor {
             tokio::select! {
                 reason = closed => {
                     self.after_loss(id, reason, opened_at, &mut was_short_lived).await;
+                    if matches!(self.failover, Failover::Never) {
+                        return self.end(Duration::ZERO, ConnectFailed::Unreachable(id));
+                    }
                     tokio::select! {
                         () = self.failover.wanted() => {}
                         () = self.sink.closed() => return,
@@ -114,12 +138,16 @@ impl Supervisor {
             };
             match found {
                 Ok(next) => current = next,
-                Err(lost) => {
-                    *lock(&self.ended) = Some(lost);
-                    return;
-                }
+                Err((without_element, last)) => return self.end(without_element, last),
             }
         }
+    }
+
+    fn end(&self, without_element: Duration, last: ConnectFailed) {
+        *lock(&self.ended) = Some(SessionLost {
+            without_element,
+            last,
+        });
     }
 
     /// A registrar may for a moment know no other pool element than one that is just leaving
@@ -139,20 +167,26 @@ impl Supervisor {
     }
 
     async fn begin(&self) -> Result<(PoolElementId, Opened), ConnectFailed> {
-        let Some(id) = self.first else {
-            return self.open_first().await;
+        let element = match &self.first {
+            First::Selected => return self.open_first().await,
+            First::PoolElement(id) => self.look_for(*id).await?,
+            First::Known(element) => PoolElement::clone(element),
         };
-        let resolved = self
-            .client
-            .resolve(self.pool_handle.clone(), Some(ITEMS_MAX));
-        let (resolution, _) = resolved
-            .await
-            .map_err(|failure| ConnectFailed::Resolve(failure.into()))?;
+        let id = element.id;
+        match self.open(element).await? {
+            Reached::Opened(opened) => Ok((id, opened)),
+            Reached::Foreign => Err(ConnectFailed::ForeignTransport(id)),
+            Reached::Nobody => Err(ConnectFailed::Unreachable(id)),
+        }
+    }
+
+    async fn look_for(&self, id: PoolElementId) -> Result<PoolElement, ConnectFailed> {
+        let pool_handle = self.pool_handle.clone();
+        let resolved = self.client.resolve(pool_handle, Some(ITEMS_MAX)).await;
+        let (resolution, _) = resolved.map_err(|failure| ConnectFailed::Resolve(failure.into()))?;
         let mut elements = resolution.pool_elements.iter();
         let element = elements.find(|element| element.id() == id);
-        let element = element.ok_or(ConnectFailed::Unreachable(id))?.decode();
-        let opened = self.open(element).await?;
-        Ok((id, opened.ok_or(ConnectFailed::Unreachable(id))?))
+        Ok(element.ok_or(ConnectFailed::Unreachable(id))?.decode())
     }
 
     async fn after_loss(
@@ -179,7 +213,7 @@ impl Supervisor {
     async fn open_until_given_up(
         &self,
         failed: PoolElementId,
-    ) -> Result<(PoolElementId, Opened), SessionLost> {
+    ) -> Result<(PoolElementId, Opened), (Duration, ConnectFailed)> {
         let start = Instant::now();
         let mut pause = PAUSE_MIN;
         loop {
@@ -193,10 +227,7 @@ impl Supervisor {
                 ConnectFailed::Stopped | ConnectFailed::Resolve(ResolveFailed::Stopped)
             );
             if is_stopped || without_element >= self.timers.give_up_after {
-                return Err(SessionLost {
-                    without_element,
-                    last,
-                });
+                return Err((without_element, last));
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -211,11 +242,12 @@ impl Supervisor {
     ) -> Result<(PoolElementId, Opened), ConnectFailed> {
         for element in self.preferred(failed).await {
             let id = element.id;
-            if let Some(opened) = self.open(element).await? {
+            if let Reached::Opened(opened) = self.open(element).await? {
                 return Ok((id, opened));
             }
         }
         let mut tried = Vec::new();
+        let mut foreign = None;
         loop {
             let selected = self.client.select(self.pool_handle.clone()).await;
             let element = match selected {
@@ -225,11 +257,13 @@ impl Supervisor {
             };
             let id = element.id;
             if tried.contains(&id) {
-                return Err(ConnectFailed::Unreachable(id));
+                return Err(foreign.unwrap_or(ConnectFailed::Unreachable(id)));
             }
             tried.push(id);
-            if let Some(opened) = self.open(element).await? {
-                return Ok((id, opened));
+            match self.open(element).await? {
+                Reached::Opened(opened) => return Ok((id, opened)),
+                Reached::Foreign => foreign = Some(ConnectFailed::ForeignTransport(id)),
+                Reached::Nobody => {}
             }
         }
     }
@@ -256,19 +290,19 @@ impl Supervisor {
     }
 
     /// An association with this pool element, if it can be reached; if not, that is reported.
-    async fn open(&self, element: PoolElement) -> Result<Option<Opened>, ConnectFailed> {
+    async fn open(&self, element: PoolElement) -> Result<Reached, ConnectFailed> {
         let id = element.id;
         let (sink, control) = (self.sink.clone(), self.control.clone());
         let open = self.client.open(element, id.0, sink, control);
         match timeout(self.timers.connect_timeout, open).await {
-            Ok(Ok(opened)) => Ok(Some(opened)),
+            Ok(Ok(opened)) => Ok(Reached::Opened(opened)),
             Ok(Err(OpenFailed::Ended)) => Err(ConnectFailed::Stopped),
-            Ok(Err(OpenFailed::ForeignTransport)) => Err(ConnectFailed::ForeignTransport(id)),
+            Ok(Err(OpenFailed::ForeignTransport)) => Ok(Reached::Foreign),
             Ok(Err(_)) | Err(_) => {
                 self.client
                     .report_unreachable(self.pool_handle.clone(), id)
                     .await;
-                Ok(None)
+                Ok(Reached::Nobody)
             }
         }
     }
