@@ -143,12 +143,11 @@ impl DataConnections {
         association: AssociationId,
         received: Received,
     ) {
-        let is_full = |connection: &DataConnection| {
-            connection.transport == DataTransport::Udp
-                && connection.sink.waiting_octets() > DATAGRAMS_WAITING_OCTETS_MAX
-        };
-        if self.connections.get(&association).is_some_and(is_full) {
-            return network.on_datagram_dropped();
+        if let Some(connection) = self.connections.get(&association)
+            && connection.transport == DataTransport::Udp
+            && connection.sink.waiting_octets() > DATAGRAMS_WAITING_OCTETS_MAX
+        {
+            return network.on_datagram_not_taken(connection.peer);
         }
         self.tell(network, association, Incoming::Message(received));
     }
@@ -255,9 +254,8 @@ impl DataConnections {
     pub(crate) fn on_down(&mut self, association: AssociationId, reason: DownReason) {
         if let Some(mut connection) = self.connections.remove(&association) {
             connection.control.on_down(association);
-            let is_sctp = connection.transport == DataTransport::Sctp;
-            if is_sctp && reason == DownReason::Closed && connection.held.is_none() {
-                // In good order: all that was handed to SCTP has arrived.
+            if reason == DownReason::Closed && connection.held.is_none() {
+                // In good order: all that was handed to the transport has arrived.
                 connection.progress.set_arrived(connection.handed);
             }
             connection.credit.close();
@@ -360,6 +358,14 @@ impl DataConnections {
                 let peer = Some(connection.peer);
                 network.tell(NetworkEvent::NotQueued { peer, octets });
             }
+        }
+    }
+
+    /// Tells all applications that their users are about to be moved.
+    pub(crate) fn tell_moving(&self) {
+        for connection in self.connections.values() {
+            // Without its application, it is being closed.
+            let _ = connection.sink.put(Incoming::Moving);
         }
     }
 

@@ -52,6 +52,12 @@ pub enum NetworkEvent {
         /// What was waiting for the application, in octets.
         waiting_octets: usize,
     },
+    /// A datagram of a user or pool element over UDP was dropped because the application here does
+    /// not take those that came before it. The first few are told; all are counted.
+    DatagramDropped {
+        /// The peer.
+        peer: SocketAddr,
+    },
     /// An association was ended because it held most of what incomplete messages may take.
     Incomplete {
         /// The peer.
@@ -134,6 +140,10 @@ impl fmt::Display for NetworkEvent {
                 f,
                 "closed {peer}: the application does not take its messages \
                  ({waiting_octets} octets waited)"
+            ),
+            Self::DatagramDropped { peer } => write!(
+                f,
+                "dropping datagrams of {peer}: the application does not take them"
             ),
             Self::Incomplete { peer, octets } => write!(
                 f,

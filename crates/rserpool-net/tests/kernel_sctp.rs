@@ -194,7 +194,10 @@ async fn exchange(opened: &Opened, mut inlet: Inlet) {
             match inlet.recv().await.unwrap() {
                 Incoming::Message(received) => break received,
                 Incoming::Closed { reason, .. } => panic!("{reason}"),
-                Incoming::Opened { .. } | Incoming::CookieEcho(_) | Incoming::BusinessCard(_) => {}
+                Incoming::Opened { .. }
+                | Incoming::CookieEcho(_)
+                | Incoming::BusinessCard(_)
+                | Incoming::Moving => {}
             }
         };
         assert_eq!((back.stream, back.ppid), (stream, ppid));

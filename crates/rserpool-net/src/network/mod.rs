@@ -224,6 +224,7 @@ impl Network {
         let own = own.into_iter().chain(kernel.map(|at| Timestamp(at.0)));
         let users = self.users.udp.has_backlog();
         let own = own.chain(users.then(|| self.now() + BACKLOG_PAUSE));
+        let own = own.chain(self.users.udp.poll_timeout());
         let until = until.into_iter().chain(own).chain([self.refresh_at]).min();
         let deadline = until.map_or(self.start, |until| self.start + until.0);
         tokio::select! {
@@ -263,6 +264,9 @@ impl Network {
         while let Some(found) = self.inbox.take() {
             self.on_found(now, found);
         }
+        if self.users.udp.poll_timeout().is_some_and(|at| at <= now) {
+            self.sweep_users(now);
+        }
         if self.refresh_at <= now {
             self.refresh_interfaces(now);
         }
@@ -276,7 +280,6 @@ impl Network {
         let warnings = joined.chain(sent).map(NetworkEvent::Unavailable);
         self.events.extend(warnings);
         self.tell_local_addresses();
-        self.sweep_users(now);
         if !self.own_addresses.is_empty() {
             self.own_addresses = own_addresses();
         }

@@ -117,9 +117,17 @@ impl Network {
         self.users.tcp.pause(association, false);
     }
 
-    /// A datagram for which there is no room was dropped.
-    pub(crate) fn on_datagram_dropped(&mut self) {
+    /// A datagram was dropped, because the application does not take those that came before.
+    pub(crate) fn on_datagram_not_taken(&mut self, peer: SocketAddr) {
+        self.on_datagram_dropped(NetworkEvent::DatagramDropped { peer });
+    }
+
+    /// Anybody can cause it, as often as they like.
+    fn on_datagram_dropped(&mut self, event: NetworkEvent) {
         self.statistics.datagrams_dropped += 1;
+        if self.statistics.datagrams_dropped <= super::STRANGERS_TOLD_MAX {
+            self.events.push_back(event);
+        }
     }
 
     /// Ends a data channel: in good order as far as its transport knows one.
@@ -202,18 +210,11 @@ impl Network {
                     }
                 }
                 FoundUdp::Idle { association } => self.down(association, DownReason::Closed),
-                FoundUdp::Refused { peer } => self.on_flow_refused(peer),
+                FoundUdp::Refused { peer } => {
+                    let limit = self.users.udp.len();
+                    self.on_datagram_dropped(NetworkEvent::TooManyConnections { peer, limit });
+                }
             }
-        }
-    }
-
-    /// Anybody can cause it, as often as they like.
-    fn on_flow_refused(&mut self, peer: SocketAddr) {
-        self.on_datagram_dropped();
-        if self.statistics.datagrams_dropped <= super::STRANGERS_TOLD_MAX {
-            let limit = self.users.udp.len();
-            let event = NetworkEvent::TooManyConnections { peer, limit };
-            self.events.push_back(event);
         }
     }
 

@@ -25,6 +25,11 @@ const IDLE_WHEN_FULL: Duration = Duration::from_secs(10);
 /// How often they are looked for.
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often those that have said nothing for too long are looked for: a quarter of that time, within
+/// these limits.
+const SWEEP_INTERVAL_MIN: Duration = Duration::from_millis(20);
+const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(5);
+
 /// Flows that are begun here, at one time: each has a socket of its own.
 const BEGUN_MAX: usize = 1024;
 
@@ -61,6 +66,8 @@ pub(crate) struct UserUdp {
     /// Those of whom not more is known than an address.
     strangers: BTreeSet<AssociationId>,
     swept_at: Timestamp,
+    /// When it is looked next who has said nothing for too long.
+    sweep_at: Timestamp,
     addresses: Vec<IpAddr>,
     /// A flow that somebody else began has ended when nothing has come for so long.
     idle_after: Duration,
@@ -91,6 +98,7 @@ impl UserUdp {
             accepted: 0,
             strangers: BTreeSet::new(),
             swept_at: Timestamp::ZERO,
+            sweep_at: Timestamp::ZERO,
             addresses: addresses.to_vec(),
             idle_after,
         }
@@ -299,8 +307,15 @@ impl UserUdp {
         });
     }
 
-    /// Ends the flows of which nothing has come for too long. To be called now and then.
+    /// When to [`Self::sweep`].
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        (self.accepted > 0).then_some(self.sweep_at)
+    }
+
+    /// Ends the flows of which nothing has come for too long.
     pub(crate) fn sweep(&mut self, now: Timestamp, mut found: impl FnMut(FoundUdp)) {
+        let pause = self.idle_after / 4;
+        self.sweep_at = now + pause.clamp(SWEEP_INTERVAL_MIN, SWEEP_INTERVAL_MAX);
         self.end_idle(now, self.idle_after, &mut found);
     }
 
