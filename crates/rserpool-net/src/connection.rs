@@ -134,6 +134,10 @@ pub enum ConnectionEvent {
     CookieEcho(Vec<u8>),
     /// The pool user is a pool element too: its pool, and by whom it can be replaced.
     BusinessCard(BusinessCard),
+    /// This pool element leaves its pool, the time that its users were given is over, and this one
+    /// goes on elsewhere. What is sent now still arrives: with a last cookie nothing is done
+    /// twice. Drop the connection then; it is closed soon in any case.
+    Moving,
 }
 
 impl Connection {
@@ -159,13 +163,13 @@ impl Connection {
             match self.recv_event().await? {
                 ConnectionEvent::Message(received) => return Some(received),
                 ConnectionEvent::CookieEcho(cookie) => self.cookie_echo = Some(cookie),
-                ConnectionEvent::BusinessCard(_) => {}
+                ConnectionEvent::BusinessCard(_) | ConnectionEvent::Moving => {}
             }
         }
     }
 
-    /// The next message, echoed cookie or business card; `None` when the association is gone and
-    /// all is taken.
+    /// The next message, echoed cookie, business card or sign; `None` when the association is gone
+    /// and all is taken.
     ///
     /// Cancelling the future loses nothing.
     pub async fn recv_event(&mut self) -> Option<ConnectionEvent> {
@@ -174,6 +178,7 @@ impl Connection {
                 Incoming::Message(received) => return Some(ConnectionEvent::Message(received)),
                 Incoming::CookieEcho(cookie) => return Some(ConnectionEvent::CookieEcho(cookie)),
                 Incoming::BusinessCard(card) => return Some(ConnectionEvent::BusinessCard(card)),
+                Incoming::Moving => return Some(ConnectionEvent::Moving),
                 Incoming::Opened { .. } => {}
                 Incoming::Closed { .. } => return None,
             }
@@ -502,6 +507,8 @@ pub enum Incoming {
     CookieEcho(Vec<u8>),
     /// By whom a peer that is a pool element too can be replaced.
     BusinessCard(BusinessCard),
+    /// This pool element leaves, and its user is about to be moved.
+    Moving,
     /// The association is gone; nothing more of it follows.
     Closed {
         /// Why.
@@ -524,7 +531,7 @@ impl Incoming {
                     .sum();
                 octets + MESSAGE_OVERHEAD_OCTETS
             }
-            Self::Opened { .. } | Self::Closed { .. } => 0,
+            Self::Opened { .. } | Self::Moving | Self::Closed { .. } => 0,
         }
     }
 }

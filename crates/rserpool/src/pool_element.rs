@@ -142,8 +142,9 @@ impl PoolElement {
 
     /// Leaves the pool without an interruption in service (RFC 3237 §2.7): deregisters, refuses new
     /// users, who find another pool element at once, and lets the connections that the application
-    /// has go on until they are closed or dropped. After `deadline` those that are left are closed
-    /// in good order: what was sent to their users still arrives, and these go on at other pool
+    /// has go on until they are closed or dropped. After `deadline` those that are left are told
+    /// ([`ConnectionEvent::Moving`](crate::ConnectionEvent::Moving)) and closed in good order: what
+    /// was sent to their users still arrives, a last cookie too, and these go on at other pool
     /// elements, which have their latest cookie before all else.
     ///
     /// The application goes on serving its connections meanwhile; [`Connection::recv`] gives `None`

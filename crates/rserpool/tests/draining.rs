@@ -7,7 +7,8 @@ mod common;
 
 use common::{element, registrar, sctp, soon, user};
 use rserpool::{
-    Connection, Drained, PoolElement, PoolUser, RegistrarAddress, Session, SessionEvent,
+    Connection, ConnectionEvent, Drained, PoolElement, PoolUser, RegistrarAddress, Session,
+    SessionEvent,
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -333,4 +334,57 @@ async fn a_pool_element_that_drains_refuses_new_users_who_go_on_at_once() {
     soon("draining", draining).await.unwrap();
     drop(other);
     second.drain(Duration::ZERO).await;
+}
+
+/// Counts by itself, and tells nobody until its user is moved.
+async fn count_in_silence(mut connection: Connection, counted: Arc<AtomicUsize>) {
+    let mut pause = tokio::time::interval(Duration::from_millis(1));
+    loop {
+        tokio::select! {
+            _ = pause.tick() => drop(counted.fetch_add(1, Ordering::Relaxed)),
+            event = connection.recv_event() => match event.unwrap() {
+                ConnectionEvent::Moving => break,
+                event => assert!(matches!(event, ConnectionEvent::Message(_)), "{event:?}"),
+            },
+        }
+    }
+    let last = u64::try_from(counted.load(Ordering::Relaxed)).unwrap();
+    connection.send_cookie(last.to_be_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn with_a_last_cookie_nothing_is_done_twice_when_a_user_is_moved() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let mut first = element(&at).register().await.unwrap();
+    let user = user(&at).start().await.unwrap();
+    let mut session = user.connect("echo").await.unwrap();
+    session.send("begin").await.unwrap();
+    let counted = Arc::<AtomicUsize>::default();
+    let connection = soon("accept", first.accept()).await.unwrap();
+    let counting = tokio::spawn(count_in_silence(connection, Arc::clone(&counted)));
+    let mut second = element(&at).register().await.unwrap();
+    let drained = soon("draining", first.drain(Duration::from_millis(50))).await;
+    let expected = Drained {
+        finished: 0,
+        moved: 1,
+    };
+    assert_eq!(drained, expected);
+    counting.await.unwrap();
+
+    let event = soon("the failover", session.recv()).await.unwrap();
+    let has_cookie = matches!(
+        event,
+        SessionEvent::Failover {
+            cookie_echoed: true,
+            ..
+        }
+    );
+    assert!(has_cookie, "{event:?}");
+    let mut connection = soon("accept", second.accept()).await.unwrap();
+    let event = soon("the cookie", connection.recv_event()).await.unwrap();
+    let counted = u64::try_from(counted.load(Ordering::Relaxed)).unwrap();
+    assert!(counted > 1);
+    let cookie = ConnectionEvent::CookieEcho(counted.to_be_bytes().to_vec());
+    assert_eq!(event, cookie);
 }

@@ -9,6 +9,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// until then it may name this pool element and no other.
 const LEAVING_MAX: Duration = Duration::from_secs(1);
 
+/// How long an application may take to say its last words to a user that is moved.
+const LAST_WORDS_MAX: Duration = Duration::from_millis(100);
+
 /// How long users may take to answer that their association is closed; those that are gone do not.
 const MOVING_MAX: Duration = Duration::from_secs(2);
 
@@ -23,8 +26,8 @@ pub struct Drained {
 }
 
 impl PoolElementNode {
-    /// Leaves the pool, refuses new users, lets the connections that the application has go on,
-    /// and closes in good order what is left of them at the deadline.
+    /// Leaves the pool, refuses new users, lets the connections that the application has go on, and
+    /// at the deadline tells it of those that are left, and closes them in good order.
     pub async fn drain(self, deadline: Duration) -> Drained {
         let until = Instant::now() + deadline;
         let Self {
@@ -40,9 +43,12 @@ impl PoolElementNode {
         }
         let mut left = 0;
         if timeout_at(until, node.finished()).await.is_err() {
-            left = node.ask(ElementCommand::MoveUsers).await.unwrap_or(0);
+            left = node.ask(ElementCommand::TellMoving).await.unwrap_or(0);
+            // If it has ended, there are none, here and below.
+            if timeout(LAST_WORDS_MAX, node.finished()).await.is_err() {
+                let _ = node.commands().send(ElementCommand::MoveUsers).await;
+            }
             if timeout(MOVING_MAX, node.finished()).await.is_err() {
-                // If it has ended, there are none.
                 let _ = node.commands().send(ElementCommand::AbortUsers).await;
                 node.finished().await;
             }

@@ -154,9 +154,11 @@ pub(crate) enum ElementCommand {
     Deregister(oneshot::Sender<usize>),
     /// No more pool users. Answered with the number of connections.
     Refuse(oneshot::Sender<usize>),
-    /// The connections that are left are closed in good order, and the registrar is not waited
+    /// The applications of the connections that are left are told, and the registrar is not waited
     /// for any more. Answered with their number.
-    MoveUsers(oneshot::Sender<usize>),
+    TellMoving(oneshot::Sender<usize>),
+    /// Those that are still left are closed in good order.
+    MoveUsers,
     /// Those that are still left are aborted.
     AbortUsers,
 }
@@ -482,10 +484,14 @@ impl Role for ElementRole {
                 let _ = reply.send(self.connections);
                 None
             }
-            ElementCommand::MoveUsers(reply) => {
+            ElementCommand::TellMoving(reply) => {
                 self.has_left = true;
-                node.data.close_all_in_turn();
+                node.data.tell_moving();
                 let _ = reply.send(self.connections);
+                None
+            }
+            ElementCommand::MoveUsers => {
+                node.data.close_all_in_turn();
                 None
             }
             ElementCommand::AbortUsers => {

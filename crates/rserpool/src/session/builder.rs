@@ -136,6 +136,7 @@ impl SessionBuilder {
                 Incoming::Message(_)
                 | Incoming::CookieEcho(_)
                 | Incoming::BusinessCard(_)
+                | Incoming::Moving
                 | Incoming::Closed { .. } => {}
             }
         }

@@ -252,7 +252,7 @@ impl Session {
                     cookie_echoed,
                 }) => self.begin_taking_over(label, peer, outlet, at, cookie_echoed),
                 // They go to pool elements only.
-                Some(Incoming::CookieEcho(_) | Incoming::BusinessCard(_)) => {}
+                Some(Incoming::CookieEcho(_) | Incoming::BusinessCard(_) | Incoming::Moving) => {}
                 None => return Err(self.lost()),
             }
         }

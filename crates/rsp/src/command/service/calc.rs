@@ -73,6 +73,11 @@ pub(super) async fn serve(connection: &mut Connection, settings: &Settings, jobs
                         send(connection, &CalcMessage::about(kind, job.id)).await
                     }
                     Reaction::Answer(message) => send(connection, &message).await,
+                    Reaction::HandOver => {
+                        // If that fails, the cookie before it will do.
+                        let _ = hand_over(connection, settings, running).await;
+                        return;
+                    }
                     Reaction::Nothing => Ok(()),
                 },
                 None => return,
@@ -89,6 +94,8 @@ pub(super) async fn serve(connection: &mut Connection, settings: &Settings, jobs
 enum Reaction {
     Begin(Job),
     Answer(CalcMessage),
+    /// The user goes on elsewhere.
+    HandOver,
     Nothing,
 }
 
@@ -105,6 +112,7 @@ fn react(
             let reject = CalcMessage::about(Kind::Reject, 0);
             return job.map_or(Reaction::Answer(reject), Reaction::Begin);
         }
+        ConnectionEvent::Moving => return Reaction::HandOver,
         ConnectionEvent::BusinessCard(_) | _ => None,
     };
     let Some(CalcMessage { kind, job }) = message else {
@@ -188,6 +196,22 @@ async fn work(
         }
     }
     Ok(())
+}
+
+/// Keeps the progress of the job at the user, to the last calculation.
+async fn hand_over(
+    connection: &Connection,
+    settings: &Settings,
+    running: Option<Running<'_>>,
+) -> Result<(), SendFailed> {
+    let Some(mut running) = running else {
+        return Ok(());
+    };
+    running.work(settings);
+    match settings.seal(running.job.encode()) {
+        Some(cookie) => connection.send_cookie(cookie).await,
+        None => Ok(()),
+    }
 }
 
 async fn send(connection: &Connection, message: &CalcMessage) -> Result<(), SendFailed> {

@@ -9,7 +9,7 @@
 //! ```
 
 use super::settings::Settings;
-use rserpool::{Connection, SendFailed};
+use rserpool::{Connection, ConnectionEvent, SendFailed};
 
 /// The payload protocol of pings and pongs. What has another one is a ping in plain text.
 pub(crate) const PING_PONG_PPID: u32 = 33;
@@ -38,13 +38,23 @@ pub(crate) fn read_pong(octets: &[u8]) -> Option<(u64, u64)> {
 pub(super) async fn serve(connection: &mut Connection, settings: &Settings) {
     let mut next_reply = 1;
     // A send fails when the user has gone; so has the session.
-    while let Some(received) = connection.recv().await {
-        if let Some(cookie) = connection.take_cookie_echo() {
-            match settings.open(&cookie).as_deref().and_then(read_cookie) {
-                Some(next) => next_reply = next,
-                None => tracing::warn!(peer = %connection.peer(), "its cookie is not used"),
+    while let Some(event) = connection.recv_event().await {
+        let received = match event {
+            ConnectionEvent::Message(received) => received,
+            ConnectionEvent::CookieEcho(cookie) => {
+                match settings.open(&cookie).as_deref().and_then(read_cookie) {
+                    Some(next) => next_reply = next,
+                    None => tracing::warn!(peer = %connection.peer(), "its cookie is not used"),
+                }
+                continue;
             }
-        }
+            ConnectionEvent::Moving => {
+                // If that fails, the cookie before it will do.
+                let _ = give_cookie(connection, settings, next_reply).await;
+                return;
+            }
+            ConnectionEvent::BusinessCard(_) | _ => continue,
+        };
         let (ppid, answer) = match received.ppid {
             PING_PONG_PPID => match pong(&received.data, next_reply) {
                 Some(answer) => (PING_PONG_PPID, answer),
