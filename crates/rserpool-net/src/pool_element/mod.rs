@@ -342,7 +342,10 @@ impl ElementRole {
             .data
             .open(&mut node.network, association, remote, 0, sink, control);
         self.connections = node.data.len();
-        self.peers.insert(association, peer);
+        // A registrar comes by SCTP alone.
+        if data_transport(association) == DataTransport::Sctp {
+            self.peers.insert(association, peer);
+        }
         let connection = Connection::new(outlet, inlet, remote);
         if self.is_refusing || self.accept.is_closed() {
             // It began before; nothing has been said yet.
