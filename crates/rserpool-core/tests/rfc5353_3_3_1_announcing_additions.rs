@@ -36,6 +36,23 @@ fn a_new_pool_element_is_announced_to_all_peers() {
     assert_eq!(registrar.snapshot().counters.handle_updates, 2);
 }
 
+/// RFC 5352 §3.1: peers are told "if the registration is granted".
+#[test]
+fn rfc5352_3_1_what_is_rejected_is_told_to_no_peer() {
+    let mut registrar = registrar_with_peers(&[1, 2], &[B, C]);
+    say(&mut registrar, 1, 1, registration(element_on(1, 7)));
+    let mut other = element_on(2, 8);
+    other.policy = Policy::Random;
+    let cause = ErrorCause::InconsistentPoolPolicy(Some(Policy::RoundRobin));
+    let outputs = say(&mut registrar, 2, 2, registration(other));
+    assert_eq!(without_events(outputs), [rejected(2, 8, cause)]);
+    let outputs = say(&mut registrar, 3, 2, registration(element_on(2, 7)));
+    let cause = ErrorCause::NonUniquePoolElementIdentifier;
+    let expected = [send(1, keep_alive(7)), rejected(2, 7, cause)];
+    assert_eq!(without_events(outputs), expected);
+    assert_eq!(registrar.snapshot().counters.handle_updates, 2);
+}
+
 #[test]
 fn other_attributes_are_announced_and_the_same_are_not() {
     let mut registrar = registrar_with_peers(&[1], &[B]);

@@ -38,6 +38,25 @@ fn a_removal_is_announced_to_all_peers() {
     assert_eq!(left[..2], [tell(B, message.clone()), tell(C, message)]);
 }
 
+/// RFC 5352 §3.2: "Otherwise, the ENRP server MUST NOT inform its peers."
+#[test]
+fn rfc5352_3_2_a_deregistration_that_is_rejected_is_told_to_no_peer() {
+    let mut registrar = registrar_with_peers(&[1, 2], &[B, C]);
+    say(&mut registrar, 1, 1, registration(element_on(1, 7)));
+    let response = |id, error| rserpool_wire::asap::DeregistrationResponse {
+        pool_handle: echo(),
+        pool_element: PoolElementId(id),
+        error,
+    };
+    let error = Some(OperationError::from(ErrorCause::RejectedDueToSecurity));
+    let outputs = say(&mut registrar, 2, 2, deregistration(7));
+    assert_eq!(without_events(outputs), [send(2, response(7, error))]);
+    // Nobody of that name is there: granted, and nothing was removed.
+    let outputs = say(&mut registrar, 3, 2, deregistration(8));
+    assert_eq!(outputs, [send(2, response(8, None))]);
+    assert_eq!(homes(&registrar), [(7, registrar_id())]);
+}
+
 #[test]
 fn a_pool_element_that_its_home_removes_is_removed_and_the_pool_with_the_last_one() {
     let mut registrar = registrar_with_peers(&[], &[B]);
