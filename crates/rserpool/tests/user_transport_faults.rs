@@ -7,7 +7,7 @@ mod common;
 
 use common::namespace::Namespace;
 use common::process::Process;
-use common::{ask, element, registrar, sctp, serve_echo, soon, user};
+use common::{ask, element, registrar, sctp, serve_echo, soon, until_count, until_peers, user};
 use rserpool::{
     ConnectFailed, DataTransport, Multicast, OnFailover, PoolElement, PoolUser, Registrar,
     RegistrarAddress, SendFailed, Session, SessionEvent, SessionMessage, Timers, UserProtocol,
@@ -20,6 +20,7 @@ use std::time::Duration;
 
 const REGISTRAR: &str = "RSERPOOL_TEST_REGISTRAR";
 const BUSY: &str = "RSERPOOL_TEST_BUSY";
+const PEER: &str = "RSERPOOL_TEST_PEER";
 
 /// Longer than a silent host is believed in with the fast timers.
 const LONG: Duration = Duration::from_secs(3);
@@ -354,6 +355,71 @@ async fn a_pool_of_a_foreign_transport_is_told_as_such() {
     assert!(!failed.is_temporary());
     let server = user.primary_server("echo").await.unwrap();
     assert!(matches!(server.transport(), UserTransport::Opaque(_)));
+}
+
+#[tokio::test]
+#[ignore = "a process of the other tests"]
+async fn registrar_process() {
+    let Ok(peer) = std::env::var(PEER) else {
+        return;
+    };
+    let builder = registrar().peer(RegistrarAddress::parse_peer(&peer).unwrap());
+    let registrar = builder.start().await.unwrap();
+    println!("serving {}", sctp(&registrar));
+    std::future::pending::<()>().await;
+}
+
+/// Serves echo, and tells when that registrar is home.
+async fn serve_until_at(
+    home: RegistrarAddress,
+    mut element: PoolElement,
+    is_at_home: tokio::sync::oneshot::Sender<()>,
+) {
+    let name = element.id().to_string();
+    let mut is_at_home = Some(is_at_home);
+    loop {
+        tokio::select! {
+            connection = element.accept() => {
+                tokio::spawn(common::echo(connection.unwrap(), name.clone()));
+            }
+            () = tokio::time::sleep(Duration::from_millis(2)) => {
+                let now = element.home_registrar();
+                if now.is_some_and(|now| now.udp_port == home.udp_port)
+                    && let Some(is_at_home) = is_at_home.take()
+                {
+                    is_at_home.send(()).unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registrar_that_takes_a_pool_element_over_ends_no_user_over_tcp() {
+    let survivor = registrar().start().await.unwrap();
+    let peer = survivor.endpoints().as_peer().to_string();
+    let mut home = Process::start("registrar_process", &[(PEER, &peer)]);
+    let at: RegistrarAddress = home.line("serving ").await.parse().unwrap();
+    until_peers(&survivor, 1).await;
+    let element = serve_by(&at, DataTransport::Tcp).await;
+    let name = element.id().to_string();
+    let (is_at_home, at_home) = tokio::sync::oneshot::channel();
+    tokio::spawn(serve_until_at(sctp(&survivor), element, is_at_home));
+    until_count(&survivor, 1).await;
+    let user = user(&sctp(&survivor)).start().await.unwrap();
+    // More than the strangers that may come to its SCTP.
+    let mut sessions = Vec::new();
+    for _ in 0..20 {
+        let mut session = user.connect("echo").await.unwrap();
+        ask(&mut session, "before").await;
+        sessions.push(session);
+    }
+    home.kill();
+    soon("the new home", at_home).await.unwrap();
+    for session in &mut sessions {
+        let (answer, failovers) = ask(session, "after").await;
+        assert_eq!((answer, failovers), (format!("{name} after"), vec![]));
+    }
 }
 
 /// Serves echo on its own host.

@@ -1,4 +1,4 @@
-//! Sessions whose data channel is TCP or UDP (RFC 5352 §1.3, RFC 5354 §3.4, §3.6).
+//! Sessions whose data channel is TCP or UDP (RFC 5354 §3.5, §3.6).
 
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 

@@ -1,4 +1,4 @@
-//! Data channels without SCTP (RFC 5352 §1.3; RFC 5354 §3.4, §3.6): TCP connections and UDP flows
+//! Data channels without SCTP (RFC 5354 §3.5, §3.6): TCP connections and UDP flows
 //! between pool users and pool elements, which have no control channel. To all above each is an
 //! association like any other.
 //!
