@@ -80,7 +80,8 @@ impl fmt::Display for SendFailed {
             Self::Closed => f.write_str("the association is gone: connect again"),
             Self::TooLarge => write!(
                 f,
-                "a message has at most {DATA_OCTETS_MAX} octets, over UDP {UDP_OCTETS_MAX}: split it"
+                "a message has at most {DATA_OCTETS_MAX} octets, over UDP {UDP_OCTETS_MAX}: \
+                 split it"
             ),
             Self::Empty => f.write_str("a message has at least one octet"),
             Self::InvalidStream => write!(f, "streams are numbered from 0 to {}", STREAMS - 1),

@@ -178,14 +178,20 @@ impl fmt::Display for NetworkEvent {
                     "dropping messages of {peer} with payload protocol {ppid}"
                 )
             }
-            Self::NotQueued { peer, octets } => {
-                write!(f, "a message of {octets} octets ")?;
-                match peer {
-                    Some(peer) => write!(f, "to {peer} found its queue full"),
-                    None => f.write_str("was for an association that is gone"),
-                }
-            }
+            Self::NotQueued { peer, octets } => write_not_queued(f, *peer, *octets),
         }
+    }
+}
+
+fn write_not_queued(
+    f: &mut fmt::Formatter<'_>,
+    peer: Option<SocketAddr>,
+    octets: usize,
+) -> fmt::Result {
+    write!(f, "a message of {octets} octets ")?;
+    match peer {
+        Some(peer) => write!(f, "to {peer} found its queue full"),
+        None => f.write_str("was for an association that is gone"),
     }
 }
 

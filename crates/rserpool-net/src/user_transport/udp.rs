@@ -25,8 +25,8 @@ const IDLE_WHEN_FULL: Duration = Duration::from_secs(10);
 /// How often they are looked for.
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often those that have said nothing for too long are looked for: a quarter of that time, within
-/// these limits.
+/// How often those that have said nothing for too long are looked for: a quarter of that time,
+/// within these limits.
 const SWEEP_INTERVAL_MIN: Duration = Duration::from_millis(20);
 const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
