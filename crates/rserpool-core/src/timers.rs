@@ -42,6 +42,10 @@ pub struct Timers {
     /// stale_cache_value: how long a pool user answers from its cache without asking; zero asks
     /// every time.
     pub stale_cache_value: Duration,
+    /// How long a pool user that selects a pool element waits for a registrar, if it has an old
+    /// answer: then it goes by that one (RFC 5352 §3.3 has no such wait), and by the registrar's
+    /// when that comes. Sessions go on this soon when no registrar is left.
+    pub stale_answer_after: Duration,
     /// The mean time between two keep-alives to a pool element, each ±50 % (RFC 5352 §3.5).
     pub keep_alive_interval: Duration,
     /// How long a pool element may take to answer a keep-alive before it is removed.
@@ -67,7 +71,8 @@ pub struct Timers {
 
 impl Timers {
     /// The values of RFC 5352 §7. Where it has none: keep-alives every 5 s and a timeout of 5 s,
-    /// three bad reports, a cache that is stale after 30 s, a registration life of 20 min.
+    /// three bad reports, a cache that is stale after 30 s and used no earlier than T1-ENRPrequest
+    /// has run out for good, a registration life of 20 min.
     pub fn rfc() -> Self {
         Self {
             t1_enrp_request: Duration::from_secs(15),
@@ -82,6 +87,7 @@ impl Timers {
             keep_trying: false,
             max_request_retransmit: 2,
             stale_cache_value: Duration::from_secs(30),
+            stale_answer_after: Duration::from_secs(45),
             keep_alive_interval: Duration::from_secs(5),
             keep_alive_timeout: Duration::from_secs(5),
             max_bad_pe_report: 3,
@@ -107,6 +113,7 @@ impl Timers {
             t7_enrp_outdate: Duration::from_millis(1500),
             retran_max: Duration::from_secs(1),
             stale_cache_value: Duration::from_millis(100),
+            stale_answer_after: Duration::from_millis(50),
             keep_alive_interval: Duration::from_millis(150),
             keep_alive_timeout: Duration::from_millis(100),
             registration_life: Duration::from_secs(30),
@@ -137,6 +144,7 @@ impl Default for Timers {
             keep_trying: true,
             max_request_retransmit: 2,
             stale_cache_value: Duration::from_secs(1),
+            stale_answer_after: Duration::from_millis(150),
             keep_alive_interval: Duration::from_secs(1),
             keep_alive_timeout: Duration::from_millis(750),
             max_bad_pe_report: 3,

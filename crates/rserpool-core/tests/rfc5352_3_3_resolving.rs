@@ -252,6 +252,54 @@ fn f13_with_all_registrars_down_the_stale_cache_answers_and_says_so() {
 }
 
 #[test]
+fn f13_who_selects_goes_by_the_stale_cache_soon_and_the_answer_still_counts() {
+    let mut user = at_home();
+    select(&mut user, 0, 100);
+    receive(&mut user, 0, 1, response(&[11, 12]));
+    report(&mut user, 5_000, 11);
+    // The home registrar is there, as far as is known, but does not answer.
+    assert_eq!(select(&mut user, 5_000, 101), [asked(1, false, Some(16))]);
+    assert_eq!(resolve(&mut user, 5_000, 102), []);
+    assert_eq!(untimed(run(&mut user, 5_149)), []);
+    let outputs = untimed(run(&mut user, 5_150));
+    let [
+        Output::Event(Event::Selected {
+            pool_element,
+            source,
+            ..
+        }),
+    ] = &outputs[..]
+    else {
+        panic!("only who selects is answered: {outputs:?}");
+    };
+    assert_eq!((pool_element.id().0, *source), (12, Source::StaleCache));
+    // Another one waits as long.
+    assert_eq!(select(&mut user, 5_200, 103), []);
+    assert_eq!(untimed(run(&mut user, 5_349)), []);
+    assert_eq!(selected(&untimed(run(&mut user, 5_350))), [12]);
+    let outputs = receive(&mut user, 5_360, 1, response(&[13]));
+    assert_eq!(outputs, [resolved(102, &[13], Source::Registrar)]);
+    assert_eq!(selected(&select(&mut user, 5_361, 104)), [13]);
+    assert_eq!(user.poll_timeout(), None);
+}
+
+#[test]
+fn with_the_rfcs_timers_who_selects_waits_for_t1_to_the_end() {
+    let mut rfc = config(&[HOME]);
+    rfc.timers = rserpool_core::Timers::rfc();
+    let timers = rfc.timers.clone();
+    let t1_in_all = timers.t1_enrp_request * (timers.max_request_retransmit + 1);
+    assert!(timers.stale_answer_after >= t1_in_all);
+    let mut user = at_home_with(rfc);
+    select(&mut user, 0, 100);
+    receive(&mut user, 0, 1, response(&[11]));
+    select(&mut user, 40_000, 101);
+    let before = untimed(run(&mut user, 84_999));
+    assert_eq!(selected(&before), []);
+    assert_eq!(selected(&untimed(run(&mut user, 85_000))), [11]);
+}
+
+#[test]
 fn the_cache_forgets_what_was_used_longest_ago() {
     let mut small = config(&[HOME]);
     small.limits.cached_pools_max = 2;

@@ -1,6 +1,6 @@
 //! A resolution in the hands of a pool user (the "Pool User Considerations" of RFC 5356).
 
-use crate::policy::{UserRule, random_below, user_rule};
+use crate::policy::{UserRule, lots, random_below, user_rule};
 use alloc::vec::Vec;
 use rand_core::Rng;
 use rserpool_wire::PoolElementId;
@@ -16,6 +16,10 @@ pub struct UserPool {
     pool_elements: Vec<EncodedPoolElement>,
     /// Whose turn it is; for [`UserRule::InTurn`].
     turn: usize,
+    /// These are not all of the pool.
+    is_part: bool,
+    /// Whether one has been selected.
+    is_used: bool,
 }
 
 impl UserPool {
@@ -32,7 +36,22 @@ impl UserPool {
             rule,
             pool_elements: resolution.pool_elements.clone(),
             turn: 0,
+            is_part: false,
+            is_used: false,
         }
+    }
+
+    /// Whether there are more pool elements in the pool than the registrar has told. Without this,
+    /// it has told all.
+    pub fn set_part(&mut self, is_part: bool) {
+        self.is_part = is_part;
+    }
+
+    /// Whether the next selection should be from another answer of the registrar: of a lot that is
+    /// drawn among part of a pool, only the registrar knows all chances. If there is no other
+    /// answer, this one is better than none.
+    pub fn is_spent(&self) -> bool {
+        self.rule == UserRule::ByLot && self.is_part && self.is_used
     }
 
     /// A newer resolution of the same pool takes the place of this one. If the pool was created
@@ -45,6 +64,8 @@ impl UserPool {
         }
         self.pool_elements.clone_from(&resolution.pool_elements);
         self.turn = 0;
+        self.is_part = false;
+        self.is_used = false;
     }
 
     /// Selects one pool element; `None` if there is none left. Call [`remove`](Self::remove) when
@@ -60,9 +81,13 @@ impl UserPool {
                 position
             }
             UserRule::AtRandom => self.random_position(rng),
+            // The registrar drew one after the other.
+            UserRule::ByLot if self.is_part && !self.is_used => 0,
+            UserRule::ByLot => self.drawn_position(rng),
             UserRule::InOrder => 0,
             UserRule::HighestPriority => self.highest_priority(),
         };
+        self.is_used = true;
         self.pool_elements.get(position).map(EncodedPoolElement::id)
     }
 
@@ -111,6 +136,24 @@ impl UserPool {
     fn random_position(&self, rng: &mut (impl Rng + ?Sized)) -> usize {
         let position = random_below(rng, self.pool_elements.len() as u64);
         usize::try_from(position).expect("below the length of a list")
+    }
+
+    /// §4.4.1: each as likely as its lots are among all.
+    fn drawn_position(&self, rng: &mut (impl Rng + ?Sized)) -> usize {
+        let lots = |element: &EncodedPoolElement| u64::from(lots(&element.decode().policy));
+        let all = self.pool_elements.iter().map(lots).sum();
+        if all == 0 {
+            return self.random_position(rng);
+        }
+        let mut drawn = random_below(rng, all);
+        let is_drawn = |element: &EncodedPoolElement| {
+            let own = lots(element);
+            let is_drawn = drawn < own;
+            drawn = drawn.saturating_sub(own);
+            is_drawn
+        };
+        let position = self.pool_elements.iter().position(is_drawn);
+        position.expect("what is drawn is below the sum")
     }
 
     /// §4.5.3: "the active pool element with the highest priority"; the first of several.

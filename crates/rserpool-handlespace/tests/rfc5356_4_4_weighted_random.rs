@@ -141,14 +141,50 @@ fn a_peek_shows_the_next_list_and_uses_no_random_number() {
     }
 }
 
-#[test]
-fn section_4_4_3_the_pool_user_does_not_weigh_again() {
-    let mut user = UserPool::new(&resolution([wrand(1), wrand(1_000_000)]));
+/// How often each was selected of so many times.
+fn picks(user: &mut UserPool, times: usize, elements: usize) -> Vec<u64> {
     let mut random = Pcg64::seed_from_u64(1);
-    let mut counts = [0; 2];
-    for _ in 0..40_000 {
+    let mut counts = vec![0; elements];
+    for _ in 0..times {
         counts[user.select(&mut random).unwrap().0 as usize - 1] += 1;
     }
-    // 1 degree of freedom: below 10.8 in 999 of 1,000 cases.
-    assert!(chi_square(&counts, &[0.5; 2]) < 10.8);
+    counts
+}
+
+#[test]
+fn section_4_4_3_the_pool_user_draws_of_all_as_their_weights_are() {
+    let mut user = UserPool::new(&resolution([wrand(1), wrand(2), wrand(5), wrand(0)]));
+    let counts = picks(&mut user, 40_000, 4);
+    assert_eq!(counts[3], 0);
+    // 2 degrees of freedom: below 13.8 in 999 of 1,000 cases.
+    assert!(chi_square(&counts[..3], &[0.125, 0.25, 0.625]) < 13.8);
+    user.remove(rserpool_wire::PoolElementId(3));
+    let counts = picks(&mut user, 40_000, 4);
+    assert_eq!(counts[2..], [0, 0]);
+    assert!(chi_square(&counts[..2], &[1.0 / 3.0, 2.0 / 3.0]) < 10.8);
+}
+
+#[test]
+fn section_4_4_3_of_a_part_of_the_pool_the_pool_user_takes_whom_the_registrar_drew_first_and_asks_again()
+ {
+    let weights: Vec<u32> = (1..=40).collect();
+    let mut pool = pool(&weights);
+    let mut random = Pcg64::seed_from_u64(1);
+    let mut counts = vec![0; weights.len()];
+    for _ in 0..8_000 {
+        let mut user = UserPool::new(&pool.0.resolve(&handle(), 16).unwrap());
+        user.set_part(true);
+        assert!(!user.is_spent());
+        counts[user.select(&mut random).unwrap().0 as usize - 1] += 1;
+        assert!(user.is_spent());
+        // Better than none.
+        assert!(user.select(&mut random).is_some());
+    }
+    let sum: u32 = weights.iter().sum();
+    let shares: Vec<f64> = weights
+        .iter()
+        .map(|&weight| f64::from(weight) / f64::from(sum))
+        .collect();
+    // 39 degrees of freedom: below 72.1 in 999 of 1,000 cases.
+    assert!(chi_square(&counts, &shares) < 72.1);
 }

@@ -43,12 +43,14 @@ fn section_5_4_2_the_weight_is_the_unload() {
 }
 
 #[test]
-fn section_5_4_3_the_pool_user_selects_each_equally_likely() {
-    let mut user = UserPool::new(&resolution([rlu(0), rlu(u32::MAX - 1)]));
+fn section_5_4_3_the_pool_user_draws_as_likely_as_each_is_free() {
+    let loads = [0, u32::MAX / 4 * 3, u32::MAX];
+    let mut user = UserPool::new(&resolution(loads.map(rlu)));
     let mut random = Pcg64::seed_from_u64(1);
-    let mut counts = [0; 2];
+    let mut counts = [0; 3];
     for _ in 0..40_000 {
         counts[user.select(&mut random).unwrap().0 as usize - 1] += 1;
     }
-    assert!(chi_square(&counts, &[0.5; 2]) < 10.8);
+    assert_eq!(counts[2], 0);
+    assert!(chi_square(&counts[..2], &[0.8, 0.2]) < 10.8);
 }

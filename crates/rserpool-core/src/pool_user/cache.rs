@@ -66,7 +66,7 @@ impl Cache {
             return;
         }
         self.make_room();
-        let cached = CachedPool {
+        let mut cached = CachedPool {
             policy: resolution.policy.clone(),
             pool: UserPool::new(resolution),
             received_at: now,
@@ -76,6 +76,7 @@ impl Cache {
             suspects: VecDeque::new(),
             last_use: self.uses,
         };
+        cached.pool.set_part(!cached.has_all());
         self.pools.insert(pool_handle.clone(), cached);
     }
 
@@ -121,11 +122,21 @@ impl CachedPool {
 
     /// Whether it can answer for so many pool elements.
     pub(super) fn suffices(&self, items: Option<u32>) -> bool {
-        let has_all = match self.asked {
+        self.has_all() || is_at_most(items, self.asked)
+    }
+
+    /// Whether a registrar has told all pool elements, as far as its own limits let it.
+    fn has_all(&self) -> bool {
+        match self.asked {
             None => true,
             Some(asked) => self.received < usize::try_from(asked).unwrap_or(usize::MAX),
-        };
-        has_all || is_at_most(items, self.asked)
+        }
+    }
+
+    /// Whether another answer should be had before the next selection; see
+    /// [`UserPool::is_spent`].
+    pub(super) fn is_spent(&self) -> bool {
+        self.pool.is_spent()
     }
 
     /// The pool elements that are left.
@@ -203,6 +214,7 @@ impl CachedPool {
         self.received_at = now;
         self.asked = asked;
         self.received = resolution.pool_elements.len();
+        self.pool.set_part(!self.has_all());
         self.suspects.retain(|(_, until)| *until > now);
         for (suspect, _) in &self.suspects {
             if self.pool.len() > 1 {

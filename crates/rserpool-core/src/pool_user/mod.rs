@@ -165,6 +165,8 @@ pub struct PoolUser {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Timer {
     T1EnrpRequest(PoolHandle),
+    /// Who waits for an answer may have an old one.
+    StaleAnswer(PoolHandle),
     /// A subscription that the registrar does not keep is asked for again.
     Renewal(PoolHandle),
 }
@@ -223,6 +225,7 @@ impl Machine for PoolUser {
         while let Some(timer) = self.timers.pop(self.now) {
             match timer {
                 Timer::T1EnrpRequest(pool_handle) => self.fire_enrp_request(&pool_handle),
+                Timer::StaleAnswer(pool_handle) => self.fire_stale_answer(&pool_handle),
                 Timer::Renewal(pool_handle) => self.fire_renewal(&pool_handle),
             }
         }

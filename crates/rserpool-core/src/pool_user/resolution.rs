@@ -124,6 +124,7 @@ impl PoolUser {
             let is_current = is_kept_up_to_date || cached.is_fresh(now, stale_cache_value);
             is_current
                 && !cached.has_pardoned(now)
+                && !(waiting.selects && cached.is_spent())
                 && (waiting.selects || cached.suffices(waiting.items))
         })
     }
@@ -132,7 +133,7 @@ impl PoolUser {
     fn ask(&mut self, pool_handle: PoolHandle, mut waiting: Vec<Waiting>) {
         if let Some(query) = self.queries.get_mut(&pool_handle) {
             query.waiting.append(&mut waiting);
-            return;
+            return self.start_stale_answer(pool_handle);
         }
         let asked = self.items_to_ask_for(&pool_handle, &waiting);
         let timers = &self.config.timers;
@@ -148,7 +149,8 @@ impl PoolUser {
         self.start_hunt_if_homeless();
         self.send_handle_resolution(&pool_handle, asked);
         // NR4.
-        self.start_t1(pool_handle);
+        self.start_t1(pool_handle.clone());
+        self.start_stale_answer(pool_handle);
     }
 
     fn items_to_ask_for(&self, pool_handle: &PoolHandle, waiting: &[Waiting]) -> Option<u32> {
@@ -231,11 +233,44 @@ impl PoolUser {
         self.start_t1(pool_handle.clone());
     }
 
+    /// Who selects from an old answer finds out by itself whether the pool element is still there.
+    fn start_stale_answer(&mut self, pool_handle: PoolHandle) {
+        let query = self.queries.get(&pool_handle);
+        let selects = query.is_some_and(|query| query.waiting.iter().any(|one| one.selects));
+        let has_old = self
+            .cache
+            .get_mut(&pool_handle)
+            .is_some_and(|cached| cached.len() > 0);
+        let timer = Timer::StaleAnswer(pool_handle);
+        if selects && has_old && self.timers.deadline(&timer).is_none() {
+            let wait = self.config.timers.stale_answer_after.max(SHORTEST);
+            self.timers.start(timer, self.now + wait);
+        }
+    }
+
+    /// The query goes on: its answer takes the place of the old one.
+    pub(super) fn fire_stale_answer(&mut self, pool_handle: &PoolHandle) {
+        let Some(query) = self.queries.get_mut(pool_handle) else {
+            return;
+        };
+        let all = std::mem::take(&mut query.waiting);
+        let mut still_waiting = Vec::new();
+        for waiting in all {
+            if !waiting.selects || !self.answer(pool_handle, waiting, Source::StaleCache) {
+                still_waiting.push(waiting);
+            }
+        }
+        if let Some(query) = self.queries.get_mut(pool_handle) {
+            query.waiting = still_waiting;
+        }
+    }
+
     /// No registrar answers: an old answer is better than none, and says that it is old.
     fn give_up(&mut self, pool_handle: &PoolHandle) {
         let Some(query) = self.queries.remove(pool_handle) else {
             return;
         };
+        self.timers.stop(&Timer::StaleAnswer(pool_handle.clone()));
         let error = if self.home.is_some() {
             ResolveFailure::Timeout
         } else {
@@ -270,8 +305,8 @@ impl PoolUser {
         self.on_updates_accepted(&pool_handle, updates_accepted);
         let query = self.queries.remove(&pool_handle);
         if query.is_some() {
-            let timer = Timer::T1EnrpRequest(pool_handle.clone());
-            self.timers.stop(&timer);
+            self.timers.stop(&Timer::T1EnrpRequest(pool_handle.clone()));
+            self.timers.stop(&Timer::StaleAnswer(pool_handle.clone()));
         } else if !self.subscriptions.contains_key(&pool_handle) {
             self.discarded += 1;
             return;

@@ -61,8 +61,10 @@ pub trait MemberSelection: Send {
 pub enum UserRule {
     /// One after the other, starting with the first, and again from the beginning (§4.1.3).
     InTurn,
-    /// Any of them, each equally likely (§4.3.3, §4.4.3).
+    /// Any of them, each equally likely (§4.3.3).
     AtRandom,
+    /// Any of them, as likely as the policy says (§4.4.1, §5.4.1).
+    ByLot,
     /// The first that works; the others are backups (§5.1.3).
     InOrder,
     /// The one with the highest priority (§4.5.3).
@@ -167,6 +169,12 @@ pub(crate) fn user_rule(policy_type: PolicyType) -> UserRule {
         .chain(&rsplib::RSPLIB)
         .find(|(known, _, _)| *known == policy_type)
         .map_or(UserRule::InTurn, |&(_, _, rule)| rule)
+}
+
+/// Of how many lots one is the pool element's, in a pool of this policy; see
+/// [`UserRule::ByLot`].
+pub(crate) fn lots(policy: &Policy) -> u32 {
+    weighted_random::weight(policy).max(randomized_least_used::weight(policy))
 }
 
 /// A random number below `bound`, each equally likely; `bound` is not 0 (Lemire 2019).

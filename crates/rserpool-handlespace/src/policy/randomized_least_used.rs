@@ -6,14 +6,14 @@ use alloc::boxed::Box;
 use rserpool_wire::parameter::Policy;
 
 /// §5.4.3: as for Weighted Random.
-pub(super) const USER_RULE: UserRule = UserRule::AtRandom;
+pub(super) const USER_RULE: UserRule = UserRule::ByLot;
 
 pub(super) fn new() -> Box<dyn MemberSelection> {
     Box::new(Lottery::new(weight))
 }
 
 /// §5.4.2: weight 0xffffffff - load.
-fn weight(policy: &Policy) -> u32 {
+pub(super) fn weight(policy: &Policy) -> u32 {
     if let Policy::RandomizedLeastUsed { load } = policy {
         u32::MAX - load
     } else {

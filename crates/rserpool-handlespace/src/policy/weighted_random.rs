@@ -5,15 +5,16 @@ use super::{MemberSelection, UserRule};
 use alloc::boxed::Box;
 use rserpool_wire::parameter::Policy;
 
-/// §4.4.3: randomly selecting one element from the list.
-pub(super) const USER_RULE: UserRule = UserRule::AtRandom;
+/// §4.4.3: randomly selecting one element from the list, "at random with the probability" of its
+/// weight (§4.4.1).
+pub(super) const USER_RULE: UserRule = UserRule::ByLot;
 
 pub(super) fn new() -> Box<dyn MemberSelection> {
     Box::new(Lottery::new(weight))
 }
 
 /// §4.4.2: as likely as the ratio of the weight to the sum of weights.
-fn weight(policy: &Policy) -> u32 {
+pub(super) fn weight(policy: &Policy) -> u32 {
     if let Policy::WeightedRandom { weight } = policy {
         *weight
     } else {

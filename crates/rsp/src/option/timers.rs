@@ -102,6 +102,8 @@ single_timers! {
     retran_max_ms sets asap.retran_max;
     /// How long a pool user answers from its cache without asking
     stale_cache_value_ms sets asap.stale_cache_value;
+    /// How long a session waits for a registrar before it goes by an old answer
+    stale_answer_after_ms sets asap.stale_answer_after;
     /// The mean time between two keep-alives to an element
     keep_alive_interval_ms sets asap.keep_alive_interval;
     /// How long an element may take to answer a keep-alive
