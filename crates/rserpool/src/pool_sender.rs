@@ -7,7 +7,7 @@ use crate::{
 use rserpool_core::pool_user::ResolveFailure;
 use rserpool_core::session::{OnFailover, SessionMessage};
 use rserpool_net::Received;
-use rserpool_wire::parameter::PoolElement;
+use rserpool_wire::parameter::{EncodedPoolElement, PoolElement};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::error::Error;
@@ -381,7 +381,7 @@ impl PoolSender {
         let resolved = self.user.client().resolve(pool_handle, items).await;
         let (resolution, _) = resolved.map_err(connect_failed)?;
         let elements = resolution.pool_elements.iter();
-        Ok(elements.map(|element| element.decode()).collect())
+        Ok(elements.map(EncodedPoolElement::decode).collect())
     }
 
     async fn deliver(
@@ -439,10 +439,10 @@ impl PoolSender {
 }
 
 fn connect_failed(failure: ResolveFailure) -> PoolSendFailed {
-    let failed = ResolveFailed::from(failure);
-    PoolSendFailed::Connect(match failed {
-        ResolveFailed::Stopped => ConnectFailed::Stopped,
-        failed => ConnectFailed::Resolve(failed),
+    PoolSendFailed::Connect(if failure == ResolveFailure::Stopped {
+        ConnectFailed::Stopped
+    } else {
+        ConnectFailed::Resolve(ResolveFailed::from(failure))
     })
 }
 
