@@ -165,8 +165,7 @@ fn section_4_4_3_the_pool_user_draws_of_all_as_their_weights_are() {
 }
 
 #[test]
-fn section_4_4_3_of_a_part_of_the_pool_the_pool_user_takes_whom_the_registrar_drew_first_and_asks_again()
- {
+fn section_4_4_3_of_a_part_of_the_pool_whom_the_registrar_drew_first_is_taken_and_asked_again() {
     let weights: Vec<u32> = (1..=40).collect();
     let mut pool = pool(&weights);
     let mut random = Pcg64::seed_from_u64(1);

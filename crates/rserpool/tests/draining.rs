@@ -342,10 +342,13 @@ async fn count_in_silence(mut connection: Connection, counted: Arc<AtomicUsize>)
     loop {
         tokio::select! {
             _ = pause.tick() => drop(counted.fetch_add(1, Ordering::Relaxed)),
-            event = connection.recv_event() => match event.unwrap() {
-                ConnectionEvent::Moving => break,
-                event => assert!(matches!(event, ConnectionEvent::Message(_)), "{event:?}"),
-            },
+            event = connection.recv_event() => {
+                let event = event.unwrap();
+                if event == ConnectionEvent::Moving {
+                    break;
+                }
+                assert!(matches!(event, ConnectionEvent::Message(_)), "{event:?}");
+            }
         }
     }
     let last = u64::try_from(counted.load(Ordering::Relaxed)).unwrap();
