@@ -490,6 +490,8 @@ impl Connection {
             }
         };
         inbox.put(Found::UserTcp(found)).await;
+        // Whether there is room for more is known when this has been taken.
+        tokio::task::yield_now().await;
         Ok(())
     }
 
@@ -550,5 +552,27 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_connection_that_is_idle_costs_little() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let peer = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(peer).await.unwrap();
+        let inbox = Inbox::new();
+        let serving = async {
+            let mut connections = UserTcp::new(&inbox, Duration::from_secs(2));
+            let association = connections.accept(stream, peer).unwrap();
+            let connection = Rc::clone(&connections.connections[&association]);
+            size_of_val(&connection.serve(association, &inbox))
+        };
+        let octets = tokio::task::LocalSet::new().run_until(serving).await;
+        assert!(octets < 2048, "{octets} octets");
     }
 }
