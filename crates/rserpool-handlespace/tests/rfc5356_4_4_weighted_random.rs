@@ -146,7 +146,7 @@ fn picks(user: &mut UserPool, times: usize, elements: usize) -> Vec<u64> {
     let mut random = Pcg64::seed_from_u64(1);
     let mut counts = vec![0; elements];
     for _ in 0..times {
-        counts[user.select(&mut random).unwrap().0 as usize - 1] += 1;
+        counts[user.select(&mut random).expect("one of them").0 as usize - 1] += 1;
     }
     counts
 }
