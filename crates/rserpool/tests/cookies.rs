@@ -211,6 +211,43 @@ async fn a_business_card_guides_the_failover() {
     soon("accept", others[2].accept()).await.unwrap();
 }
 
+/// The pool user knows 16 pool elements of a pool, and another one is recommended.
+#[tokio::test]
+async fn bc2_a_recommended_pool_element_is_found_in_a_large_pool() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let mut elements = Vec::new();
+    for _ in 0..20 {
+        elements.push(element(&at).register().await.unwrap());
+    }
+    let user = user(&at).start().await.unwrap();
+    let known = user.resolve_items("echo", 16).await.unwrap().pool_elements;
+    assert_eq!(known.len(), 16);
+    let mut session = user.connect("echo").await.unwrap();
+    let id = session.element().id;
+    let serving = elements.iter().position(|element| element.id() == id);
+    let mut first = elements.remove(serving.unwrap());
+    let connection = soon("accept", first.accept()).await.unwrap();
+    let is_known = |id| known.iter().any(|element| element.id() == id);
+    let best = elements.iter().find(|element| !is_known(element.id()));
+    let best = best.unwrap().id();
+    // Of a card only the identifiers count.
+    let mut recommended = known[0].decode();
+    recommended.id = best;
+    let card = BusinessCard {
+        pool_handle: PoolHandle::from("echo"),
+        pool_elements: vec![(&recommended).into()],
+    };
+    connection.send_business_card(card).await.unwrap();
+    soon("deregister", first.deregister()).await;
+    connection.close().await;
+    let event = soon("the failover", session.recv()).await.unwrap();
+    let SessionEvent::Failover { to, .. } = event else {
+        panic!("{event:?}")
+    };
+    assert_eq!(to, best);
+}
+
 #[tokio::test]
 async fn a_pool_element_learns_by_whom_its_user_can_be_replaced() {
     let registrar = registrar().start().await.unwrap();
@@ -255,4 +292,28 @@ async fn a_cookie_that_is_too_large_is_refused_at_its_sender() {
         }
     });
     sent.await.expect("the user takes them without asking");
+}
+
+#[tokio::test]
+async fn section_5_data_does_not_use_the_payload_protocol_of_asap() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let mut element = element(&at).register().await.unwrap();
+    let user = user(&at).start().await.unwrap();
+    let mut session = user.connect("echo").await.unwrap();
+    let mut connection = soon("accept", element.accept()).await.unwrap();
+    let refused = Err(rserpool::SendFailed::ReservedPayloadProtocol);
+    assert_eq!(session.send_with(1, 11, "x").await, refused);
+    assert_eq!(connection.send_with(1, 11, "x").await, refused);
+    session.send_with(1, 12, "x").await.unwrap();
+    let received = soon("data", connection.recv()).await.unwrap();
+    assert_eq!((received.ppid, received.data), (12, b"x".to_vec()));
+    // The control channel is beside it: nothing of it is data.
+    connection.send_cookie("state").await.unwrap();
+    connection.send_with(1, 10, "y").await.unwrap();
+    let event = soon("data", session.recv()).await.unwrap();
+    let SessionEvent::Message(received) = event else {
+        panic!("{event:?}")
+    };
+    assert_eq!((received.ppid, received.data), (10, b"y".to_vec()));
 }

@@ -26,6 +26,10 @@ const SHORT_LIVED: Duration = Duration::from_millis(100);
 /// How many pool elements are asked for where a certain one is looked for.
 const ITEMS_MAX: u32 = 1024;
 
+/// How long a failover waits for a registrar to say where the recommended pool elements are: the
+/// policy of the pool knows others.
+const RECOMMENDED_WAIT_MAX: Duration = Duration::from_millis(500);
+
 /// Who says when a session goes on with another pool element.
 #[derive(Clone, Debug)]
 pub(super) enum Failover {
@@ -276,11 +280,24 @@ impl Supervisor {
         if preferred.is_empty() {
             return Vec::new();
         }
-        let items = u32::try_from(PREFERRED_ELEMENTS_MAX).ok();
-        let pool_handle = self.pool_handle.clone();
-        let Ok((resolution, _)) = self.client.resolve(pool_handle, items).await else {
+        let few = u32::try_from(PREFERRED_ELEMENTS_MAX).ok();
+        let known = self.client.resolve(self.pool_handle.clone(), few).await;
+        let Ok((mut resolution, _)) = known else {
             return Vec::new();
         };
+        let lists = |id: &PoolElementId| {
+            let mut elements = resolution.pool_elements.iter();
+            elements.any(|element| element.id() == *id)
+        };
+        // In a large pool they may be among those that are not known yet.
+        if !preferred.iter().all(lists) {
+            let more = self
+                .client
+                .resolve(self.pool_handle.clone(), Some(ITEMS_MAX));
+            if let Ok(Ok((more, _))) = timeout(RECOMMENDED_WAIT_MAX, more).await {
+                resolution = more;
+            }
+        }
         let known = |id| {
             let mut elements = resolution.pool_elements.iter();
             elements.find(|element| element.id() == id)
