@@ -283,6 +283,33 @@ async fn datagrams_that_the_application_does_not_take_are_dropped_beyond_a_limit
 }
 
 #[tokio::test]
+async fn a_udp_user_of_a_pool_element_that_has_drained_goes_on_elsewhere() {
+    let (_registrar, at, user) = start().await;
+    let leaving = serve_by(&at, DataTransport::Udp).await;
+    let (leaving_id, port) = (leaving.id(), leaving.endpoints().user_port);
+    let mut leaving = leaving;
+    let mut session = user.connect("echo").await.unwrap();
+    session.send("hello").await.unwrap();
+    let mut connection = soon("the user", leaving.accept()).await.unwrap();
+    assert!(soon("hello", connection.recv()).await.is_some());
+    let staying = serve_by(&at, DataTransport::Udp).await;
+    let staying_name = staying.id().to_string();
+    serve_echo(staying);
+    let drained = tokio::spawn(leaving.drain(Duration::from_millis(100)));
+    assert_eq!(soon("the end", connection.recv()).await, None);
+    let drained = soon("draining", drained).await.unwrap();
+    assert_eq!((drained.finished, drained.moved), (0, 1));
+    // Its port is free again, which the host tells whoever still sends there.
+    drop(UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
+    let (answer, failovers) = ask(&mut session, "on").await;
+    assert_eq!(answer, format!("{staying_name} on"));
+    let [SessionEvent::Failover { from, .. }] = failovers[..] else {
+        panic!("{failovers:?}");
+    };
+    assert_eq!(from, leaving_id);
+}
+
+#[tokio::test]
 async fn two_sessions_over_udp_with_one_pool_element_are_two_users_of_it() {
     let (_registrar, at, user) = start().await;
     let mut element = serve_by(&at, DataTransport::Udp).await;
