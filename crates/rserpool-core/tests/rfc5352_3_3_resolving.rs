@@ -416,3 +416,21 @@ fn section_6_4_a_cache_that_is_purged_is_not_used() {
     );
     assert_eq!(resolve(&mut user, 4, 102), [asked(1, false, None)]);
 }
+
+#[test]
+fn f13_who_wants_one_leaves_sessions_as_many_pool_elements_as_before() {
+    let mut user = at_home();
+    select(&mut user, 0, 100);
+    receive(&mut user, 0, 1, response(&[11, 12, 13]));
+    // Another application of the same pool user, when the cache has become stale.
+    let outputs = resolve_items(&mut user, 40_000, 101, Some(1));
+    assert_eq!(outputs, [asked(1, false, Some(16))]);
+    let outputs = receive(&mut user, 40_000, 1, response(&[11, 12, 13]));
+    assert_eq!(outputs, [resolved(101, &[11], Source::Registrar)]);
+    // The registrars are gone, and then one pool element after the other.
+    lost(&mut user, 40_001, 1);
+    for id in [11, 12] {
+        report(&mut user, 40_002, id);
+    }
+    assert_eq!(selected(&select(&mut user, 40_003, 102)), [13]);
+}

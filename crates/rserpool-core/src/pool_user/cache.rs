@@ -87,6 +87,12 @@ impl Cache {
         Some(cached)
     }
 
+    /// Whether pool elements of it have been selected, so that who uses them may need others.
+    pub(super) fn is_selected_from(&self, pool_handle: &PoolHandle) -> bool {
+        let cached = self.pools.get(pool_handle);
+        cached.is_some_and(|cached| !cached.used.is_empty() || !cached.suspects.is_empty())
+    }
+
     /// The pool is no more, or its pool elements are not to be used.
     pub(super) fn remove(&mut self, pool_handle: &PoolHandle) {
         self.pools.remove(pool_handle);

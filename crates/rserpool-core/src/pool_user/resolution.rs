@@ -163,7 +163,10 @@ impl PoolUser {
         });
         // A subscription keeps its size: its updates have as many as the last request.
         let subscribed = self.subscriptions.get(pool_handle).map(|one| one.items);
-        let all = own.chain(subscribed);
+        // Nor does who wants few leave sessions with nobody to go to when no registrar answers.
+        let selected_from = self.cache.is_selected_from(pool_handle);
+        let to_select_from = selected_from.then_some(Some(ITEMS_TO_SELECT_FROM));
+        let all = own.chain(subscribed).chain(to_select_from);
         all.reduce(|one, other| if is_at_most(one, other) { other } else { one })
             .flatten()
     }
