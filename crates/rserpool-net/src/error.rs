@@ -17,6 +17,8 @@ pub enum Operation {
     UseKernelSctp,
     /// Listening for TCP: pool users, or lifelines.
     ListenTcp,
+    /// Awaiting pool users at a TCP or UDP port.
+    AwaitUsers,
     /// Opening a TCP connection to a registrar.
     ConnectTcp,
     /// Taking an SCTP port for ENRP.
@@ -109,13 +111,18 @@ impl NetError {
             (Operation::ListenTcp, AddrInUse) => {
                 "another registrar on this host? choose another port with --tcp-port"
             }
-            (Operation::BindUdp | Operation::ListenTcp, AddrNotAvailable) => {
-                "no interface has this address; `ip address` lists those that there are"
+            (Operation::AwaitUsers, AddrInUse) => {
+                "another process has this port: choose another, or let the system choose"
             }
-            (Operation::BindUdp | Operation::ListenTcp, PermissionDenied) => {
-                "ports below 1024 need a privilege; choose a higher one"
-            }
-            (Operation::BindUdp | Operation::ListenTcp, _) => {
+            (
+                Operation::BindUdp | Operation::ListenTcp | Operation::AwaitUsers,
+                AddrNotAvailable,
+            ) => "no interface has this address; `ip address` lists those that there are",
+            (
+                Operation::BindUdp | Operation::ListenTcp | Operation::AwaitUsers,
+                PermissionDenied,
+            ) => "ports below 1024 need a privilege; choose a higher one",
+            (Operation::BindUdp | Operation::ListenTcp | Operation::AwaitUsers, _) => {
                 "check that the address belongs to this host"
             }
             (Operation::OpenRawIp, PermissionDenied) => {
@@ -200,6 +207,7 @@ impl fmt::Display for Operation {
             Self::OpenRawIp => "open raw IP sockets for SCTP",
             Self::UseKernelSctp => "use the kernel's SCTP at",
             Self::ListenTcp => "listen for TCP at",
+            Self::AwaitUsers => "await users at",
             Self::ConnectTcp => "connect by TCP to",
             Self::UseEnrpPort => "speak ENRP at the SCTP port that was chosen",
             Self::Route => "find the way to",

@@ -250,7 +250,8 @@ impl PoolElementBuilder {
 
     /// By what the application serves its users itself, at the addresses that are registered
     /// ([`PoolElementBuilder::addresses`]): it keeps its own sockets (RFC 5351 §4.1), and nobody
-    /// comes to [`PoolElement::accept`].
+    /// comes to [`PoolElement::accept`]. Over SCTP, TCP and UDP users have sessions with it as with
+    /// any other; over the rest they need sockets of their own too.
     pub fn own_transport(mut self, protocol: UserProtocol, port: u16) -> Self {
         self.own_transport = Some(UserTransportTemplate {
             protocol,

@@ -396,6 +396,26 @@ async fn registrar_process() {
     std::future::pending::<()>().await;
 }
 
+#[tokio::test]
+async fn a_port_of_users_that_is_in_use_is_said_to_be() {
+    let (_registrar, at, _user) = start().await;
+    let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let ports = [
+        (DataTransport::Tcp, tcp.local_addr().unwrap().port()),
+        (DataTransport::Udp, udp.local_addr().unwrap().port()),
+    ];
+    for (transport, port) in ports {
+        let builder = element(&at).serve_by(transport).user_port(port);
+        let failed = builder.register().await.unwrap_err();
+        assert!(!failed.is_temporary());
+        let text = failed.to_string();
+        let start = format!("cannot await users at 127.0.0.1:{port}: Address already in use");
+        assert!(text.starts_with(&start), "{text}");
+        assert!(text.contains("choose another"), "{text}");
+    }
+}
+
 /// Serves echo, and tells when that registrar is home.
 async fn serve_until_at(
     home: RegistrarAddress,

@@ -1,7 +1,7 @@
 //! The data channels that are not SCTP's: what they bring, as the node is told.
 
 use super::{Arrival, Network};
-use crate::error::NetError;
+use crate::error::{NetError, Operation};
 use crate::event::NetworkEvent;
 use crate::user_transport::{AwaitUsers, DataTransport, FoundTcp, data_transport};
 use crate::user_transport::{FoundUdp, UDP_IDLE_AFTER, UserTcp, UserUdp};
@@ -34,10 +34,15 @@ impl Users {
         };
         let mut udp = UserUdp::new(addresses, idle_after);
         let port = match wanted {
-            Some(AwaitUsers::Tcp { port }) => Some(tcp.await_users(addresses, port)?),
-            Some(AwaitUsers::Udp { port, .. }) => Some(udp.await_users(port)?),
+            Some(AwaitUsers::Tcp { port }) => Some(tcp.await_users(addresses, port)),
+            Some(AwaitUsers::Udp { port, .. }) => Some(udp.await_users(port)),
             None => None,
         };
+        let failed = |error| NetError {
+            operation: Operation::AwaitUsers,
+            ..error
+        };
+        let port = port.transpose().map_err(failed)?;
         Ok(Self { tcp, udp, port })
     }
 
