@@ -8,7 +8,7 @@
 
 use rserpool_sim::{
     FaultKind, Outcome, Preset, Scenario, SessionStatistics, drain_serving, kill_serving,
-    trial_scenario,
+    trial_scenario, trial_scenario_of,
 };
 use std::fmt::Display;
 use std::io::Write as _;
@@ -70,6 +70,16 @@ impl Options {
                 "--from" => options.first = parsed(argument, value)?,
                 "--threads" => options.threads = parsed(argument, value)?,
                 "--sessions" => scenario.sessions = parsed(argument, value)?,
+                "--pools" => {
+                    let Scenario {
+                        preset, sessions, ..
+                    } = *scenario;
+                    *scenario = Scenario {
+                        preset,
+                        sessions,
+                        ..trial_scenario_of(parsed(argument, value)?)
+                    };
+                }
                 "--preset" => scenario.preset = parsed::<Preset>(argument, value)?,
                 unknown => return Err(format!("no option `{unknown}` with --kills or --drains")),
             }

@@ -36,5 +36,5 @@ pub use outcome::{Outcome, Statistics, run, run_and_tell};
 pub use scenario::{Peering, Preset, Scenario, UnknownPeering, UnknownPreset};
 pub use session::SessionStatistics;
 pub use transcript::Transcript;
-pub use trial::{drain_serving, kill_serving, trial_scenario};
+pub use trial::{drain_serving, kill_serving, trial_scenario, trial_scenario_of};
 pub use world::World;

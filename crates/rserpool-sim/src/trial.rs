@@ -25,13 +25,23 @@ const DEADLINE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(4));
 /// A trial whose rounds take longer than this on the average ends early.
 const ROUND_MAX: Duration = Duration::from_secs(60);
 
+/// Pool elements of each pool in a trial.
+const POOL: usize = 8;
+
 /// What trials are done with unless something else is wanted: three registrars, a pool of eight,
 /// ten pool users that hold two sessions each, default timers.
 pub fn trial_scenario() -> Scenario {
+    trial_scenario_of(1)
+}
+
+/// As [`trial_scenario`], with so many pools of eight. The first two are served over SCTP, with
+/// data and control channel, the third over TCP and the fourth over UDP, data only.
+pub fn trial_scenario_of(pools: usize) -> Scenario {
     Scenario {
         registrars: 3,
         sessions: 2,
-        ..Scenario::new(8, 10)
+        pools,
+        ..Scenario::new(POOL * pools, 10 * pools)
     }
 }
 
@@ -94,11 +104,16 @@ pub fn drain_serving(seed: u64, scenario: &Scenario, drains: u64) -> Outcome {
     )
 }
 
-/// One that has sessions, unless half of the pool is away: sessions are to have a place to go.
+/// One that has sessions, unless half of its pool is away: sessions are to have a place to go.
 fn victim(world: &mut World) -> Option<NodeId> {
-    let mut there = world.elements().to_vec();
+    let elements = world.elements().to_vec();
+    let pools = world.scenario.pools.max(1);
+    // The pool elements are dealt to the pools in turn.
+    let pool = world.random.index(pools);
+    let of_pool: Vec<NodeId> = elements.into_iter().skip(pool).step_by(pools).collect();
+    let mut there = of_pool.clone();
     there.retain(|node| world.is_registered_well(*node) && !world.is_draining(*node));
-    if there.len() * 2 <= world.elements().len() {
+    if there.len() * 2 <= of_pool.len() {
         return None;
     }
     let mut serving = world.serving();
@@ -116,10 +131,14 @@ fn may_go_on(world: &World, rounds: u64) -> bool {
 fn told(mut outcome: Outcome, seed: u64, scenario: &Scenario, again: &str) -> Outcome {
     for violation in &mut outcome.violations {
         let Scenario {
-            preset, sessions, ..
+            preset,
+            sessions,
+            pools,
+            ..
         } = scenario;
         violation.reproduce = format!(
-            "cargo xtask sim {again} --preset {preset} --sessions {sessions} --from {seed}"
+            "cargo xtask sim {again} --preset {preset} --pools {pools} --sessions {sessions} \
+             --from {seed}"
         );
     }
     outcome

@@ -4,7 +4,7 @@
 
 use rserpool_sim::{
     Fault, FaultKind, NodeId, Outcome, Preset, Scenario, World, drain_serving, kill_serving, run,
-    trial_scenario,
+    trial_scenario, trial_scenario_of,
 };
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ fn f3_the_serving_element_is_killed_and_its_sessions_go_on_within_50_ms_of_the_n
         assert!(sessions.moves >= KILLS, "seed {seed}: {sessions}");
         assert!(sessions.repeated > 0, "nothing was tried");
         assert!(sessions.interval_repeated_max <= 100, "{sessions}");
+        assert!(sessions.resent > 0 && sessions.returned > 0, "{sessions}");
         let gap = p99(&sessions.gaps_after_notice);
         println!("seed {seed}: {gap:?} after the notice");
         assert!(gap <= Duration::from_millis(50), "seed {seed}: {gap:?}");
@@ -62,6 +63,33 @@ fn f3_the_serving_element_hangs_and_its_sessions_go_elsewhere_in_time() {
 }
 
 #[test]
+fn f3_over_tcp_and_udp_users_rebuild_their_state_and_no_session_is_lost() {
+    // Two pools with a control channel, one over TCP, one over UDP.
+    for kind in [FaultKind::Crash, FaultKind::Vanish, FaultKind::Hang] {
+        let outcome = kill_serving(1, &trial_scenario_of(4), kind, KILLS * 2);
+        assert_holds(&outcome);
+        let sessions = outcome.statistics.sessions;
+        assert!(sessions.rebuilt > 0, "{sessions}");
+        assert!(sessions.given_up > 0, "over UDP, nothing else tells");
+        assert!(sessions.moves > sessions.rebuilt, "{sessions}");
+    }
+    let outcome = drain_serving(1, &trial_scenario_of(4), 100);
+    assert_holds(&outcome);
+    assert!(outcome.statistics.sessions.rebuilt > 0);
+}
+
+#[test]
+fn rfc5352_3_9_the_order_of_failover_is_the_card_s_and_foreign_cards_change_nothing() {
+    for seed in 1..=3 {
+        let outcome = kill_serving(seed, &trial_scenario(), FaultKind::Crash, KILLS * 2);
+        assert_holds(&outcome);
+        let sessions = outcome.statistics.sessions;
+        assert!(sessions.ordered > KILLS, "{sessions}");
+        assert!(sessions.foreign_cards > 0, "{sessions}");
+    }
+}
+
+#[test]
 fn f3_with_any_timers_no_session_is_lost() {
     for preset in Preset::ALL {
         let scenario = Scenario {
@@ -71,6 +99,9 @@ fn f3_with_any_timers_no_session_is_lost() {
         assert_holds(&kill_serving(1, &scenario, FaultKind::Restart, KILLS));
     }
 }
+
+/// How long a session may take to move while no registrar answers.
+const WITHOUT_REGISTRARS: Duration = Duration::from_secs(4);
 
 /// Answers within the next ten seconds.
 fn answers_of_10_s(world: &mut World) -> u64 {
@@ -98,7 +129,8 @@ fn f13_with_all_registrars_down_sessions_go_on_and_move_within_the_pool_that_use
     for seed in 1..=5 {
         let mut world = World::new(seed, &scenario);
         world.run_for(Duration::from_secs(10));
-        let usual = answers_of_10_s(&mut world);
+        let before = answers_of_10_s(&mut world);
+        assert!(before > 0, "seed {seed}");
         let registrars = world.registrars().to_vec();
         world.inject(gone(
             FaultKind::Vanish,
@@ -110,19 +142,17 @@ fn f13_with_all_registrars_down_sessions_go_on_and_move_within_the_pool_that_use
             let element = world.elements()[round];
             world.inject(gone(FaultKind::Crash, &[element], Duration::from_secs(60)));
             // Whoever needs another pool element waits until no registrar has answered, three
-            // times T1, and then has the cached pool.
-            let answers = answers_of_10_s(&mut world);
-            let much = answers * 100 >= usual * 60;
-            assert!(
-                much,
-                "seed {seed}: {answers} answers in 10 s, {usual} before"
-            );
+            // times T1, and then has the cached pool: for those in a business card, and if none
+            // of them can be had, once more for whom the policy selects.
+            assert!(answers_of_10_s(&mut world) > 0, "seed {seed}");
+            let waiting = world.sessions_without_answer(WITHOUT_REGISTRARS);
+            assert_eq!(waiting, 0, "seed {seed}: round {round}");
         }
         let sessions = &world.statistics().sessions;
         assert!(sessions.moves > 0, "seed {seed}");
         let gap = p99(&sessions.gaps_after_notice);
         println!("seed {seed}: {gap:?} without any registrar");
-        assert!(gap <= Duration::from_secs(2), "seed {seed}: {gap:?}");
+        assert!(gap <= WITHOUT_REGISTRARS, "seed {seed}: {gap:?}");
         world.stop_faults();
         world.check_liveness();
         assert_eq!(world.violations(), []);
@@ -154,6 +184,7 @@ fn rfc3237_2_7_serving_elements_are_drained_under_load_and_no_session_fails() {
         assert_eq!(sessions.drains, 50, "seed {seed}");
         assert!(sessions.finished_draining > 0, "{sessions}");
         assert!(sessions.moved_draining > 0, "{sessions}");
+        assert_eq!(sessions.repeated, 0, "a cookie follows each answer");
         assert_eq!(
             sessions.kills, 0,
             "who is drained has no session at its end"

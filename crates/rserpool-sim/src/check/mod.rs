@@ -7,6 +7,8 @@
 //! | `replica` | what registrars know from each other; nobody takes over who is alive |
 //! | `request` | each request of a pool user has one answer, and nobody gets updates unasked |
 //! | `session` | sessions go on with their state, and repeat no more than a cookie interval |
+//! | `delivery` | of a session's requests, none is lost: sent again or given back |
+//! | `card` | business cards say who comes next, and nothing else |
 //! | `liveness` | all who live are registered, all resolve, all subscriptions are up to date |
 //! | `agreement` | all registrars know the same |
 //!
@@ -14,6 +16,8 @@
 //! machine comes to its decisions.
 
 mod agreement;
+mod card;
+mod delivery;
 mod listing;
 mod liveness;
 mod removal;

@@ -97,6 +97,7 @@ impl World {
             } => {
                 self.note_answer(node, request, true);
                 self.note_resolution(node, pool_handle, &resolution);
+                self.on_listed(node, request, &resolution);
             }
             Event::Selected {
                 request,

@@ -6,7 +6,7 @@
 use super::Rule;
 use super::agreement::Snapshots;
 use super::liveness::Unwell;
-use crate::network::EndId;
+use crate::network::{Channel, EndId};
 use crate::node::Status;
 use crate::session::{HeldSession, Interruption, Progress, SessionId, cookie_interval};
 use crate::world::World;
@@ -21,8 +21,10 @@ impl World {
         };
         let cookie = held.cookie.clone();
         let echo = cookie.map(|cookie| Message::from(CookieEcho { cookie }));
-        if !sent.iter().eq(&echo) {
-            let text = format_args!("session {} begins with {sent:?}, not {echo:?}", id.0);
+        let card = held.own_card.clone().map(Message::from);
+        let first: Vec<Message> = echo.into_iter().chain(card).collect();
+        if sent != first {
+            let text = format_args!("session {} begins with {sent:?}, not {first:?}", id.0);
             self.violate(Rule::LatestCookie, held.node, text);
         }
     }
@@ -96,16 +98,20 @@ impl World {
         let Some(held) = self.sessions.held.get_mut(&id) else {
             return;
         };
-        let is_next = number == held.answered_here + 1;
+        // Answers in datagrams may be late, and others may be lost.
+        let is_datagram = held.channel == Channel::Datagrams;
+        if is_datagram && number <= held.answered_here {
+            return;
+        }
+        let is_next = is_datagram || number == held.answered_here + 1;
+        let before = held.answered_here;
         let is_right = is_next && held.state_after(number) == Some(state);
         held.answered_here = number;
         held.progress_at = now;
-        if number > held.answered {
-            held.answered = number;
-            statistics.answers += 1;
-        } else {
-            statistics.repeated += 1;
-        }
+        let repeated = number.min(held.answered).saturating_sub(before);
+        statistics.repeated += repeated;
+        statistics.answers += number.saturating_sub(before) - repeated;
+        held.answered = held.answered.max(number);
         // What was under way when the pool element died does not count.
         let over = |interruption: &mut Interruption| interruption.noticed_at.is_some();
         if let Some(interruption) = held.interruption.take_if(over) {
@@ -148,6 +154,10 @@ impl World {
         let Some(held) = self.sessions.held.get(&id) else {
             return;
         };
+        if held.channel != Channel::Control {
+            self.statistics.sessions.rebuilt += 1;
+            return;
+        }
         let interval = cookie_interval(id);
         let at_stake = held.at_stake();
         let statistics = &mut self.statistics.sessions;
@@ -198,7 +208,7 @@ impl World {
         self.statistics.sessions.lost = u64::try_from(lost).unwrap_or(u64::MAX);
     }
 
-    fn holder(&self, served: EndId) -> Option<&HeldSession> {
+    pub(super) fn holder(&self, served: EndId) -> Option<&HeldSession> {
         let id = self.sessions.by_end.get(&served.other())?;
         self.sessions.held.get(id)
     }

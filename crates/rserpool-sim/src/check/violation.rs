@@ -47,6 +47,14 @@ pub enum Rule {
     SessionState,
     /// A session that moves repeats at most one cookie interval.
     SessionRepeats,
+    /// Of a session's requests, each has arrived, is sent again or is given back.
+    Undelivered,
+    /// A session whose pool element was drained repeats nothing.
+    DrainedRepeats,
+    /// Business cards say who comes next, and nothing else.
+    BusinessCard,
+    /// Without SCTP there is no control channel; over UDP, nobody is told of a loss.
+    DataOnly,
     /// Wherever a session goes on, its latest cookie comes first.
     LatestCookie,
     /// Once faults stop, all registrars are ready and know the same.
@@ -84,6 +92,10 @@ impl fmt::Display for Rule {
             Self::UnaskedUpdate => "nobody gets updates unasked",
             Self::SessionState => "a session goes on from its state",
             Self::SessionRepeats => "a session repeats at most one cookie interval",
+            Self::Undelivered => "each request arrives, is sent again or is given back",
+            Self::DrainedRepeats => "who was drained has nothing repeated",
+            Self::BusinessCard => "a business card says who comes next",
+            Self::DataOnly => "without SCTP there are data and nothing else",
             Self::LatestCookie => "the latest cookie comes first",
             Self::Agreement => "all registrars are ready and know the same again",
             Self::Registered => "all who live are registered again, and nobody else",

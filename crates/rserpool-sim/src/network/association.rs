@@ -29,7 +29,30 @@ pub(crate) enum Target {
     /// A registrar wants a pool element that it takes over (RFC 5353 §3.5.2).
     PoolElement(PeerAddress),
     /// A pool user wants a pool element for a session.
-    Service(PeerAddress),
+    Service(Channel, PeerAddress),
+}
+
+/// What a session has between a pool user and a pool element (RFC 5352 §2.2.10 in its pool
+/// element's transport).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Channel {
+    /// SCTP: data and control channel.
+    Control,
+    /// TCP: data only, reliable and ordered, and its loss is noticed.
+    Stream,
+    /// UDP: data only, which may be lost, doubled or late; nobody says that the other end is gone.
+    Datagrams,
+}
+
+impl Channel {
+    /// What the pool elements of a pool speak with pool users.
+    pub(crate) fn of_pool(pool: usize) -> Self {
+        match pool % 4 {
+            0 | 1 => Self::Control,
+            2 => Self::Stream,
+            _ => Self::Datagrams,
+        }
+    }
 }
 
 impl Target {
@@ -37,21 +60,29 @@ impl Target {
         match self {
             Self::Registrar(_) | Self::PoolElement(_) => Protocol::Asap,
             Self::Peer(_) => Protocol::Enrp,
-            Self::Service(_) => Protocol::Session,
+            Self::Service(..) => Protocol::Session,
         }
     }
 
     pub(crate) fn addresses(&self) -> &[IpAddr] {
         match self {
             Self::Registrar(address) | Self::Peer(address) => &address.addresses,
-            Self::PoolElement(address) | Self::Service(address) => &address.addresses,
+            Self::PoolElement(address) | Self::Service(_, address) => &address.addresses,
         }
     }
 
     pub(crate) fn transport(&self) -> Transport {
         match self {
             Self::Registrar(address) | Self::Peer(address) => address.transport,
-            Self::PoolElement(address) | Self::Service(address) => address.transport,
+            Self::PoolElement(address) | Self::Service(_, address) => address.transport,
+        }
+    }
+
+    /// What a session has; `None`: this is for none.
+    pub(crate) fn channel(&self) -> Option<Channel> {
+        match self {
+            Self::Service(channel, _) => Some(*channel),
+            Self::Registrar(_) | Self::Peer(_) | Self::PoolElement(_) => None,
         }
     }
 }
@@ -62,7 +93,7 @@ impl fmt::Display for Target {
             Self::Registrar(address) => address.fmt(f),
             Self::Peer(address) => write!(f, "peer {address}"),
             Self::PoolElement(address) => write!(f, "pool element {address}"),
-            Self::Service(address) => write!(f, "service {address}"),
+            Self::Service(_, address) => write!(f, "service {address}"),
         }
     }
 }
@@ -195,6 +226,11 @@ impl Association {
             epoch: 0,
             disturbed_until: Timestamp::ZERO,
         }
+    }
+
+    /// Nobody looks after it, so that nobody is told of its loss.
+    pub(crate) fn has_datagrams(&self) -> bool {
+        self.target.channel() == Some(Channel::Datagrams)
     }
 
     pub(crate) fn is_disturbed(&self) -> bool {

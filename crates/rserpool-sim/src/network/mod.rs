@@ -6,7 +6,7 @@ mod association;
 mod datagram;
 mod partition;
 
-pub(crate) use association::{Association, EndId, EndState, Protocol, Target};
+pub(crate) use association::{Association, Channel, EndId, EndState, Protocol, Target};
 pub(crate) use datagram::{ChannelMessage, Datagram, DatagramId, Datagrams};
 pub(crate) use partition::{Partition, is_blocked};
 
@@ -27,8 +27,11 @@ pub(crate) struct Profile {
     pub(crate) connect: (Duration, Duration),
     /// How long a message waits for its retransmission once a path works again.
     pub(crate) retransmission: (Duration, Duration),
-    /// Datagrams lost, of a hundred.
+    /// Datagrams lost, of a hundred: on the multicast channel, and between two nodes.
     pub(crate) loss_percent: u64,
+    pub(crate) unicast_loss_percent: u64,
+    /// Datagrams between two nodes that come twice, of a hundred.
+    pub(crate) doubled_percent: u64,
 }
 
 impl Profile {
@@ -41,5 +44,7 @@ impl Profile {
         connect: (Duration::from_secs(1), Duration::from_secs(5)),
         retransmission: (Duration::from_millis(1), Duration::from_millis(300)),
         loss_percent: 1,
+        unicast_loss_percent: 5,
+        doubled_percent: 3,
     };
 }

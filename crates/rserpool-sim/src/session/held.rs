@@ -3,10 +3,11 @@
 //! Must not know the pool element's state, but by answers and cookies.
 
 use super::{Data, Packet, Progress, SessionId, state_after};
-use crate::network::EndId;
+use crate::network::{Channel, EndId};
 use crate::node::NodeId;
-use rserpool_core::Timestamp;
 use rserpool_core::session::{OnFailover, PoolUserSession, SessionMessage, Undelivered};
+use rserpool_core::{PeerAddress, Timestamp};
+use rserpool_wire::asap::BusinessCard;
 use rserpool_wire::parameter::Cookie;
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::collections::VecDeque;
@@ -18,7 +19,11 @@ use std::time::Duration;
 pub(crate) struct HeldSession {
     pub(crate) id: SessionId,
     pub(crate) node: NodeId,
+    pub(crate) pool: usize,
     pub(crate) pool_handle: PoolHandle,
+    pub(crate) channel: Channel,
+    /// What becomes of requests that may not have arrived when their pool element fails.
+    pub(crate) fate: OnFailover,
     pub(crate) control: PoolUserSession,
     pub(crate) stage: Stage,
     /// Changes with the stage, so that what was planned before it is void.
@@ -39,7 +44,7 @@ pub(crate) struct HeldSession {
     pub(crate) base: Progress,
     /// What the states after the requests since then are, sent ones and no others.
     states: VecDeque<u64>,
-    /// Requests that may not have arrived: they are sent again by themselves.
+    /// Requests that may not have arrived.
     pub(crate) undelivered: Undelivered,
     /// Requests handed to the association of now.
     pub(crate) handed: u64,
@@ -47,6 +52,20 @@ pub(crate) struct HeldSession {
     pub(crate) begun_after: u64,
     /// The latest request that is known to have arrived anywhere.
     pub(crate) arrived: u64,
+    /// The latest request that has, which only the simulator knows.
+    pub(crate) reached: u64,
+    /// The latest request in a datagram to the pool element of now, and when it was asked again.
+    pub(crate) asked_here: u64,
+    pub(crate) asked_at: Timestamp,
+    /// Given to each pool element, if this pool user is a pool element too.
+    pub(crate) own_card: Option<BusinessCard>,
+    /// The order of failover in the latest card of the pool element of now.
+    pub(crate) card: Vec<PoolElementId>,
+    /// The pool element that it had last.
+    pub(crate) failed: Option<PoolElementId>,
+    /// A registrar was asked for those in the card, and named these.
+    pub(crate) has_asked_order: bool,
+    pub(crate) candidates: VecDeque<(PoolElementId, PeerAddress)>,
     /// It goes on somewhere else, since then.
     pub(crate) interruption: Option<Interruption>,
     /// When the latest answer came, or the association came up.
@@ -74,6 +93,18 @@ pub(crate) enum Stage {
     },
 }
 
+/// What becomes of a session's requests as another pool element serves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct FailedOver {
+    /// The cookie does not cover them, and they had arrived at one that failed.
+    pub(crate) rebuilt: Range<u64>,
+    /// Given back, for the application to send them again.
+    pub(crate) returned: Vec<u64>,
+    /// The first one that is sent again by itself, and how many there are.
+    pub(crate) first_waiting: Option<u64>,
+    pub(crate) waiting: usize,
+}
+
 /// A session has lost its pool element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Interruption {
@@ -84,10 +115,19 @@ pub(crate) struct Interruption {
 }
 
 impl HeldSession {
-    pub(crate) fn new(id: SessionId, node: NodeId, pool_handle: PoolHandle) -> Self {
+    pub(crate) fn new(id: SessionId, node: NodeId, pool: usize, pool_handle: PoolHandle) -> Self {
+        let channel = Channel::of_pool(pool);
+        let fate = match (channel, id.0 % 2) {
+            (Channel::Datagrams, _) => OnFailover::Forget,
+            (Channel::Control | Channel::Stream, 0) => OnFailover::Return,
+            (Channel::Control | Channel::Stream, _) => OnFailover::Resend,
+        };
         Self {
             id,
             node,
+            pool,
+            channel,
+            fate,
             control: PoolUserSession::new(pool_handle.clone()),
             pool_handle,
             stage: Stage::Waiting,
@@ -104,6 +144,14 @@ impl HeldSession {
             handed: 0,
             begun_after: 0,
             arrived: 0,
+            reached: 0,
+            asked_here: 0,
+            asked_at: Timestamp::ZERO,
+            own_card: None,
+            card: Vec::new(),
+            failed: None,
+            has_asked_order: false,
+            candidates: VecDeque::new(),
             interruption: None,
             progress_at: Timestamp::ZERO,
             tried: Vec::new(),
@@ -118,9 +166,19 @@ impl HeldSession {
 
     /// The next request, if there is one and it need not wait.
     pub(crate) fn next_request(&mut self) -> Option<u64> {
-        let number = self.sent + 1;
+        let is_datagram = self.channel == Channel::Datagrams;
+        let latest = if is_datagram {
+            self.asked_here
+        } else {
+            self.sent
+        };
+        let number = latest + 1;
         if number > self.length || number > self.answered_here + self.window {
             return None;
+        }
+        self.asked_here = number;
+        if number <= self.sent {
+            return Some(number);
         }
         let before = self.states.back().copied().unwrap_or(self.base.state);
         self.states.push_back(state_after(before, number));
@@ -134,8 +192,10 @@ impl HeldSession {
         let mut octets = Vec::new();
         Packet::encode_data(Data::Request { session, number }, &mut octets);
         self.handed += 1;
-        let message = SessionMessage::new(octets.clone()).on_failover(OnFailover::Resend);
-        self.undelivered.add_sent(self.handed, message);
+        if self.fate != OnFailover::Forget {
+            let message = SessionMessage::new(octets.clone()).on_failover(self.fate);
+            self.undelivered.add_sent(self.handed, message);
+        }
         octets
     }
 
@@ -147,20 +207,23 @@ impl HeldSession {
         Some(octets)
     }
 
-    /// Another pool element serves. The requests that the application has to send again: the
-    /// cookie does not cover them, and they had arrived at one that failed.
-    pub(crate) fn fail_over(&mut self) -> Range<u64> {
+    /// Another pool element serves, and has what the cookie says.
+    pub(crate) fn fail_over(&mut self) -> FailedOver {
         let returned = self.undelivered.fail_over();
-        debug_assert!(returned.is_empty(), "all of them are to be sent again");
-        self.handed = 0;
-        self.begun_after = self.base.count;
-        self.answered_here = self.base.count;
-        let waiting = self.undelivered.next_waiting();
-        let first = waiting.and_then(|message| match Packet::decode(&message.data)? {
-            Packet::Data(Data::Request { number, .. }) => Some(number),
-            Packet::Data(Data::Answer { .. }) | Packet::Control(_) => None,
-        });
-        self.base.count + 1..first.unwrap_or(self.sent + 1)
+        let returned = returned.iter().filter_map(number_of).collect::<Vec<_>>();
+        let first_waiting = self.undelivered.next_waiting().and_then(number_of);
+        let base = self.base.count;
+        (self.handed, self.begun_after) = (0, base);
+        (self.answered_here, self.asked_here) = (base, base);
+        let first = first_waiting.or(returned.first().copied());
+        let is_datagram = self.channel == Channel::Datagrams;
+        let last = if is_datagram { base } else { self.sent };
+        FailedOver {
+            rebuilt: base + 1..first.unwrap_or(last + 1),
+            returned,
+            first_waiting,
+            waiting: self.undelivered.len(),
+        }
     }
 
     /// What the state is after a request that was sent and is not covered by the cookie.
@@ -181,5 +244,13 @@ impl HeldSession {
     /// Answers that would come again, if the pool element were gone now.
     pub(crate) fn at_stake(&self) -> u64 {
         self.answered.saturating_sub(self.base.count)
+    }
+}
+
+/// The number of the request in a message.
+fn number_of(message: &SessionMessage) -> Option<u64> {
+    match Packet::decode(&message.data)? {
+        Packet::Data(Data::Request { number, .. }) => Some(number),
+        Packet::Data(Data::Answer { .. }) | Packet::Control(_) => None,
     }
 }

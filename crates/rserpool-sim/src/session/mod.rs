@@ -18,7 +18,7 @@ mod packet;
 mod served;
 mod statistics;
 
-pub(crate) use held::{HeldSession, Interruption, Stage};
+pub(crate) use held::{FailedOver, HeldSession, Interruption, Stage};
 pub(crate) use packet::{Data, Packet};
 pub(crate) use served::{Progress, ServedSession};
 pub use statistics::SessionStatistics;
@@ -27,7 +27,11 @@ use crate::network::EndId;
 use crate::node::NodeId;
 use rserpool_core::Timestamp;
 use rserpool_core::pool_user::RequestId;
+use rserpool_core::two_call::TriedServers;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The most requests of a session, unless something else is wanted.
+const REQUESTS_MAX: u64 = 400;
 
 /// Numbers a session; never used twice in a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -72,9 +76,11 @@ impl Arrived {
 }
 
 /// All sessions, with who finds them by what.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sessions {
     latest: u32,
+    /// The most requests of a session.
+    pub(crate) requests_max: u64,
     pub(crate) held: BTreeMap<SessionId, HeldSession>,
     /// By the pool user's end of their association.
     pub(crate) by_end: BTreeMap<EndId, SessionId>,
@@ -88,9 +94,26 @@ pub(crate) struct Sessions {
     pub(crate) served: BTreeMap<EndId, ServedSession>,
     /// The pool elements that are drained now.
     pub(crate) draining: BTreeMap<NodeId, Draining>,
+    /// Whom each pool user's sessions have found failed.
+    pub(crate) tried: BTreeMap<NodeId, TriedServers>,
 }
 
 impl Sessions {
+    pub(crate) fn new() -> Self {
+        Self {
+            latest: 0,
+            requests_max: REQUESTS_MAX,
+            held: BTreeMap::new(),
+            by_end: BTreeMap::new(),
+            by_request: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+            silenced: BTreeMap::new(),
+            served: BTreeMap::new(),
+            draining: BTreeMap::new(),
+            tried: BTreeMap::new(),
+        }
+    }
+
     pub(crate) fn next_id(&mut self) -> SessionId {
         self.latest += 1;
         SessionId(self.latest)

@@ -3,7 +3,7 @@
 //!
 //! Must not know what an answer is to be.
 
-use super::SessionId;
+use super::{Progress, SessionId};
 use rserpool_wire::asap::Message;
 use rserpool_wire::{Decoded, Undecodable};
 use std::fmt;
@@ -48,6 +48,13 @@ impl Packet {
         buffer.push(kind);
         buffer.extend_from_slice(&first.to_be_bytes());
         buffer.extend_from_slice(&second.to_be_bytes());
+    }
+
+    /// `None`: nothing has been counted yet.
+    pub(crate) fn answer_of(progress: Progress) -> Option<Data> {
+        let Progress { count, state, .. } = progress;
+        let number = count;
+        (number > 0).then_some(Data::Answer { number, state })
     }
 
     /// `None`: neither.

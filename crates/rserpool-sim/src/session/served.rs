@@ -4,6 +4,7 @@
 
 use super::{SessionId, first_state, state_after};
 use rserpool_core::session::PoolElementSession;
+use rserpool_wire::asap::BusinessCard;
 use rserpool_wire::parameter::Cookie;
 
 /// The pool element's end of a session.
@@ -14,6 +15,10 @@ pub(crate) struct ServedSession {
     pub(crate) progress: Option<Progress>,
     /// Something has arrived: a cookie would be too late.
     pub(crate) has_begun: bool,
+    /// How many requests the latest cookie covers.
+    pub(crate) covered: u64,
+    /// The card of a pool user that is a pool element too.
+    pub(crate) card: Option<BusinessCard>,
 }
 
 /// How far a session is: what a cookie says.

@@ -36,6 +36,18 @@ pub struct SessionStatistics {
     pub repeated_max: u64,
     /// The greatest share of a cookie interval that one move repeated, in percent.
     pub interval_repeated_max: u64,
+    /// Requests that went to the next pool element by themselves.
+    pub resent: u64,
+    /// Requests that were given back, for the application to send them again.
+    pub returned: u64,
+    /// Moves of sessions without a cookie: all requests came again.
+    pub rebuilt: u64,
+    /// Pool elements that were not waited for any longer.
+    pub given_up: u64,
+    /// How often a business card's order of failover was followed.
+    pub ordered: u64,
+    /// Business cards of other pools, which were of no use.
+    pub foreign_cards: u64,
     /// From the notice that the pool element is gone to the first answer of the next one.
     pub gaps_after_notice: Vec<Duration>,
     /// From the pool element's death, or its closing of the session, to that answer.
@@ -59,6 +71,12 @@ impl SessionStatistics {
         self.repeated += other.repeated;
         self.repeated_max = self.repeated_max.max(other.repeated_max);
         self.interval_repeated_max = self.interval_repeated_max.max(other.interval_repeated_max);
+        self.resent += other.resent;
+        self.returned += other.returned;
+        self.rebuilt += other.rebuilt;
+        self.given_up += other.given_up;
+        self.ordered += other.ordered;
+        self.foreign_cards += other.foreign_cards;
         self.gaps_after_notice.extend(&other.gaps_after_notice);
         self.gaps_in_all.extend(&other.gaps_in_all);
     }
@@ -105,6 +123,21 @@ impl fmt::Display for SessionStatistics {
             "moved: {moves} times after {kills} kills\n\
              repeated: {repeated} requests, at most {repeated_max} by one move and \
              {interval_repeated_max} % of a cookie interval"
+        )?;
+        let Self {
+            resent,
+            returned,
+            rebuilt,
+            given_up,
+            ordered,
+            foreign_cards,
+            ..
+        } = self;
+        writeln!(
+            f,
+            "not known to have arrived: {resent} requests sent again, {returned} given back\n\
+             without a cookie: {rebuilt} moves, and {given_up} times no answer in time\n\
+             business cards: {ordered} times followed, {foreign_cards} of other pools"
         )?;
         let [noticed, all] = [&self.gaps_after_notice, &self.gaps_in_all].map(|gaps| {
             let [median, most, longest] = [500, 990, 1_000].map(|share| of_a_thousand(gaps, share));

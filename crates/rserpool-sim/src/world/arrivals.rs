@@ -35,6 +35,9 @@ impl World {
 
     pub(super) fn send_octets(&mut self, from: EndId, octets: OctetsId) {
         self.statistics.messages += 1;
+        if self.has_datagrams(from) {
+            return self.send_datagram(from, octets);
+        }
         let association = &mut self.associations[from.association() as usize];
         let broken = association.broken;
         let way = association.delay + association.slow;
@@ -62,7 +65,13 @@ impl World {
     pub(super) fn on_arrival(&mut self, end: EndId, octets: OctetsId) {
         let association = &self.associations[end.association() as usize];
         let own = &association.ends[end.side()];
-        if own.state != EndState::Up || association.broken || self.is_silenced(end) {
+        // Nothing comes before the first datagram.
+        let is_there = match own.state {
+            EndState::Up => true,
+            EndState::Opening => association.has_datagrams(),
+            EndState::Gone => false,
+        };
+        if !is_there || association.broken || self.is_silenced(end) {
             self.octets.release(octets);
             return;
         }

@@ -44,6 +44,11 @@ impl World {
             return end;
         }
         self.nodes[initiator.index()].ends.insert(end);
+        if self.has_datagrams(end) {
+            // Whether anybody is there will not be told.
+            self.schedule.add(self.now, Occurrence::Up { end });
+            return end;
+        }
         // A handshake of two round trips (RFC 9260 §5.1): who accepts is up after three ways.
         let at = self.now + delay * 3;
         let attempt = 0;
@@ -67,7 +72,7 @@ impl World {
             Target::Peer(_) => nodes.iter().all(|node| self.roster.is_registrar(*node)),
             Target::PoolElement(_) => true,
             Target::Registrar(_) => matches!(self.nodes[nodes[0].index()].actor, Actor::Element(_)),
-            Target::Service(_) => false,
+            Target::Service(..) => false,
         };
         let mut pair = nodes;
         pair.sort_unstable();
@@ -161,7 +166,7 @@ impl World {
             (Actor::Registrar(_), Target::Registrar(_) | Target::Peer(_))
             | (Actor::Element(_), Target::PoolElement(_))
             | (Actor::Stranger(_), Target::Peer(_)) => true,
-            (Actor::Element(_), Target::Service(_)) => self.takes_sessions(node),
+            (Actor::Element(_), Target::Service(..)) => self.takes_sessions(node),
             (
                 Actor::Nobody
                 | Actor::Registrar(_)
@@ -171,6 +176,11 @@ impl World {
                 _,
             ) => false,
         }
+    }
+
+    pub(super) fn accepts_at(&self, end: EndId) -> bool {
+        let target = &self.associations[end.association() as usize].target;
+        self.accepts(self.node_of(end), target)
     }
 
     fn accept(&mut self, index: u32) {
@@ -194,6 +204,9 @@ impl World {
         association.ends[end.side()].state = EndState::Up;
         association.up_at = self.now;
         let epoch = association.epoch;
+        if association.has_datagrams() {
+            return self.tell_up(end);
+        }
         if association.ends[end.other().side()].state == EndState::Gone {
             let at = self.now + association.delay;
             self.schedule.add(at, Occurrence::Lost { end });
@@ -300,6 +313,7 @@ impl World {
         self.nodes[node.index()].ends.remove(&end);
         self.checker.told_gone(node, end);
         self.announce_loss(end);
+        self.forget_datagrams_of(end);
     }
 
     /// Tells the other end that this one is gone, if that can get there.
@@ -318,8 +332,9 @@ impl World {
     /// An end learns that its association is gone.
     pub(super) fn on_lost(&mut self, end: EndId) {
         let association = &mut self.associations[end.association() as usize];
+        let has_datagrams = association.has_datagrams();
         let own = &mut association.ends[end.side()];
-        if own.state != EndState::Up {
+        if own.state != EndState::Up || has_datagrams {
             return;
         }
         own.state = EndState::Gone;

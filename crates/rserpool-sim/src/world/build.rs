@@ -4,7 +4,7 @@ use super::{Listener, World};
 use crate::check::Checker;
 use crate::clock::Clock;
 use crate::fault::{FaultKind, plan};
-use crate::network::{Datagrams, Profile};
+use crate::network::{Channel, Datagrams, Profile};
 use crate::node::{Actor, Node, NodeId, Roster, addresses};
 use crate::octets::OctetsStore;
 use crate::random::Random;
@@ -38,6 +38,9 @@ const FLOODED_ELEMENTS_PER_ASSOCIATION: usize = 40;
 /// Room for strangers' pool elements, beside that for all pool elements twice: as they are, and
 /// as they were before they were restarted.
 const FLOODED_ELEMENTS: usize = 800;
+
+/// Where pool elements serve.
+pub(super) const SERVICE_PORT: u16 = 7;
 
 impl World {
     /// A new world, in which everybody starts within the first keep-alive interval.
@@ -76,7 +79,7 @@ impl World {
             latest_healing: Timestamp::ZERO,
             quiet: false,
             announces_disturbed: 0,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(),
             checker: Checker::new(&roster),
             transcript: Transcript::new(scenario.transcript, roster.len()),
             statistics: Statistics::default(),
@@ -188,11 +191,12 @@ impl World {
             pool_handle: self.pool_handle(pool),
             id,
             user_transport: pool_element::UserTransportTemplate {
-                protocol: match pool % 3 {
-                    0 | 1 => pool_element::UserProtocol::Sctp,
-                    _ => pool_element::UserProtocol::Tcp,
+                protocol: match Channel::of_pool(pool) {
+                    Channel::Control => pool_element::UserProtocol::Sctp,
+                    Channel::Stream => pool_element::UserProtocol::Tcp,
+                    Channel::Datagrams => pool_element::UserProtocol::Udp,
                 },
-                port: 7,
+                port: SERVICE_PORT,
                 transport_use: TransportUse::DATA_PLUS_CONTROL,
             },
             addresses: None,

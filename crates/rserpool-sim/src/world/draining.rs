@@ -41,6 +41,10 @@ impl World {
         }
         self.checker.element_wants(node, false);
         self.tell(node, News::ElementCommand(Command::Deregister));
+        // What is done with the last cookie: from now on, there is one after each answer.
+        for end in self.sessions.served_by(&self.nodes[node.index()].ends) {
+            self.give_cookie(end);
+        }
     }
 
     pub(crate) fn is_draining(&self, node: NodeId) -> bool {

@@ -424,7 +424,7 @@ fn user_input(associations: &[Association], news: News) -> Option<pool_user::Inp
 /// Whom a registrar asked for, in its own words.
 fn remote(target: &Target) -> Option<registrar::Remote> {
     match target {
-        Target::Registrar(_) | Target::Service(_) => None,
+        Target::Registrar(_) | Target::Service(..) => None,
         Target::Peer(address) => Some(registrar::Remote::Peer(address.clone())),
         Target::PoolElement(address) => Some(registrar::Remote::PoolElement(address.clone())),
     }
@@ -444,7 +444,7 @@ fn peer_address(association: &Association, end: EndId) -> PeerAddress {
         addresses: addresses(association.ends[end.other().side()].node),
         port: match association.target.as_ref() {
             Target::Peer(_) => ENRP_PORT,
-            Target::Registrar(_) | Target::PoolElement(_) | Target::Service(_) => CLIENT_PORT,
+            Target::Registrar(_) | Target::PoolElement(_) | Target::Service(..) => CLIENT_PORT,
         },
         udp_port: None,
     }
@@ -455,7 +455,7 @@ fn peer_address(association: &Association, end: EndId) -> PeerAddress {
 fn registrar_of(association: &Association) -> RegistrarAddress {
     match association.target.as_ref() {
         Target::Registrar(address) | Target::Peer(address) => address.clone(),
-        Target::PoolElement(_) | Target::Service(_) => RegistrarAddress {
+        Target::PoolElement(_) | Target::Service(..) => RegistrarAddress {
             transport: Transport::Sctp,
             addresses: addresses(association.ends[0].node),
             port: ASAP_PORT,

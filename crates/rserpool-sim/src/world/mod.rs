@@ -11,7 +11,10 @@
 //! | `forgery` | what is said in another registrar's name, or by who is none |
 //! | `activity` | what pool users and strangers do of their own accord |
 //! | `sessions` | what pool users do to hold sessions |
+//! | `failover` | by whom a session is served next |
 //! | `services` | what pool elements do for sessions |
+//! | `datagrams` | what a session over UDP has, and does not have |
+//! | `cards` | business cards of pool elements, of pool users, and of liars |
 //! | `draining` | a pool element leaves without an interruption |
 //!
 //! Must not know how a machine decides.
@@ -20,7 +23,10 @@ mod activity;
 mod arrivals;
 mod associations;
 mod build;
+mod cards;
+mod datagrams;
 mod draining;
+mod failover;
 mod faults;
 mod forgery;
 mod machines;
@@ -192,6 +198,13 @@ impl World {
     /// not up to date. `None`: all is well.
     pub fn trouble(&self) -> Option<String> {
         self.first_trouble()
+    }
+
+    /// Sessions that have had no answer for longer than this.
+    pub fn sessions_without_answer(&self, since: Duration) -> usize {
+        let held = self.sessions.held.values();
+        held.filter(|held| held.progress_at + since < self.now)
+            .count()
     }
 
     /// What this registrar says of itself; `None` while it is down.

@@ -4,7 +4,7 @@
 
 use super::World;
 use crate::check::Rule;
-use crate::network::{EndId, EndState, Protocol};
+use crate::network::{Channel, EndId, EndState, Protocol};
 use crate::node::{Actor, NodeId};
 use crate::octets::OctetsId;
 use crate::session::{Data, Interruption, Packet, Progress, ServedSession, SessionId};
@@ -30,6 +30,7 @@ impl World {
         let Some(packet) = packet else {
             return;
         };
+        self.accept_datagrams(end);
         self.packet_line(end, &packet);
         match &self.nodes[self.node_of(end).index()].actor {
             Actor::User(..) => self.session_received(end, packet),
@@ -63,6 +64,12 @@ impl World {
     /// A pool user's session has come to this pool element.
     pub(super) fn service_up(&mut self, end: EndId) {
         self.sessions.served.insert(end, ServedSession::default());
+        self.give_first_card(end);
+    }
+
+    pub(crate) fn has_control_channel(&self, end: EndId) -> bool {
+        let target = &self.associations[end.association() as usize].target;
+        target.channel() == Some(Channel::Control)
     }
 
     pub(super) fn service_lost(&mut self, end: EndId) {
@@ -77,7 +84,11 @@ impl World {
         match packet {
             Packet::Control(message) => {
                 served.control.handle_message(message);
+                self.check_control(end);
                 self.settle_served(end);
+            }
+            Packet::Data(Data::Request { session, number }) if self.has_datagrams(end) => {
+                self.serve_datagram(end, session, number);
             }
             Packet::Data(Data::Request { session, number }) => self.serve(end, session, number),
             Packet::Data(Data::Answer { .. }) => {
@@ -89,6 +100,8 @@ impl World {
 
     fn serve(&mut self, end: EndId, session: SessionId, number: u64) {
         self.check_request(end, session, number);
+        self.check_own_card(end);
+        self.note_arrived(session, number);
         let acknowledged_at = self.now + self.associations[end.association() as usize].delay;
         let arrived = self.sessions.arrived.entry(end.other()).or_default();
         arrived.acknowledge(acknowledged_at);
@@ -99,16 +112,32 @@ impl World {
         let before = served.progress.unwrap_or(Progress::first(session));
         let progress = before.next();
         served.progress = Some(progress);
-        let Progress { count, state, .. } = progress;
-        let number = count;
-        self.send_data(end, Data::Answer { number, state });
-        if count.is_multiple_of(cookie_interval(session)) {
-            self.give_cookie(end, progress);
+        if let Some(answer) = Packet::answer_of(progress) {
+            self.send_data(end, answer);
+        }
+        // Who is drained may have to move the session after any answer.
+        let is_drained = self.is_draining(self.node_of(end));
+        if is_drained || progress.count.is_multiple_of(cookie_interval(session)) {
+            self.give_cookie(end);
+        }
+        self.give_another_card(end);
+    }
+
+    /// A request has got to a pool element.
+    pub(super) fn note_arrived(&mut self, session: SessionId, number: u64) {
+        if let Some(held) = self.sessions.held.get_mut(&session) {
+            held.reached = held.reached.max(number);
         }
     }
 
-    fn give_cookie(&mut self, end: EndId, progress: Progress) {
-        if let Some(served) = self.sessions.served.get_mut(&end) {
+    /// A cookie, if it says anything new and there is a channel for it.
+    pub(super) fn give_cookie(&mut self, end: EndId) {
+        let has_channel = self.has_control_channel(end);
+        if let Some(served) = self.sessions.served.get_mut(&end).filter(|_| has_channel)
+            && let Some(progress) = served.progress
+            && progress.count > served.covered
+        {
+            served.covered = progress.count;
             let command = PoolElementSessionCommand::SendCookie(progress.cookie());
             served.control.handle_command(command);
             self.settle_served(end);
@@ -116,7 +145,7 @@ impl World {
     }
 
     /// Does what the control channel wants.
-    fn settle_served(&mut self, end: EndId) {
+    pub(super) fn settle_served(&mut self, end: EndId) {
         while let Some(served) = self.sessions.served.get_mut(&end) {
             match served.control.poll_output() {
                 None => break,
@@ -124,6 +153,9 @@ impl World {
                 Some(PoolElementSessionOutput::Event(PoolElementSessionEvent::CookieEcho(
                     cookie,
                 ))) => self.on_cookie_echo(end, &cookie),
+                Some(PoolElementSessionOutput::Event(PoolElementSessionEvent::BusinessCard(
+                    card,
+                ))) => self.on_own_card(end, card),
                 Some(PoolElementSessionOutput::Event(event)) => {
                     let node = self.node_of(end);
                     let text = format_args!("serves a session that tells {event:?}");
@@ -139,6 +171,7 @@ impl World {
         self.check_echoed(end, cookie, progress);
         if let Some(served) = self.sessions.served.get_mut(&end) {
             served.progress = progress;
+            served.covered = progress.map_or(0, |progress| progress.count);
         }
     }
 

@@ -3,19 +3,14 @@
 //!
 //! Must not know what pool elements do with it.
 
-use super::{News, World};
+use super::World;
 use crate::check::Rule;
-use crate::network::{EndId, Target};
-use crate::node::{Actor, NodeId, Status, association_id};
+use crate::network::{Channel, EndId};
+use crate::node::{NodeId, Status, association_id};
 use crate::schedule::Occurrence;
-use crate::session::{Data, HeldSession, Interruption, Packet, SessionId, Stage};
-use rserpool_core::pool_user::{Command, RequestId};
+use crate::session::{Data, FailedOver, HeldSession, Interruption, Packet, SessionId, Stage};
 use rserpool_core::session::{PoolUserSessionEvent, PoolUserSessionInput, PoolUserSessionOutput};
-use rserpool_core::{PeerAddress, Transport};
 use rserpool_wire::asap::Message;
-use rserpool_wire::parameter::{EncodedPoolElement, UserTransport};
-use rserpool_wire::{PoolElementId, PoolHandle};
-use std::ops::Range;
 use std::time::Duration;
 
 /// How long after its pool user a session begins.
@@ -27,15 +22,10 @@ const THINKING: (Duration, Duration) = (Duration::from_millis(2), Duration::from
 /// An application waits no longer than this for an answer, then it goes elsewhere.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 
-/// The first pause when no pool element can be had, doubling up to the longest.
-const PAUSE_MIN: Duration = Duration::from_millis(10);
-const PAUSE_MAX: Duration = Duration::from_millis(500);
-
 /// A pool element that closes an association sooner than this is not asked again at once.
 const SHORT_LIVED: Duration = Duration::from_millis(100);
 
-/// The most requests of a session, and of those that wait for their answer.
-const REQUESTS_MAX: u64 = 400;
+/// The most requests of a session that wait for their answer.
 const WINDOW_MAX: u64 = 8;
 
 /// The most requests that are sent at once.
@@ -51,29 +41,25 @@ impl World {
     /// The sessions of a pool user that has started.
     pub(super) fn begin_sessions(&mut self, node: NodeId) {
         for _ in 0..self.scenario.sessions {
-            self.begin_session(node);
+            let pool = self.random.index(self.scenario.pools);
+            self.begin_session(node, pool);
         }
     }
 
-    fn begin_session(&mut self, node: NodeId) {
-        // Sessions have a control channel, and that needs SCTP; each third pool speaks TCP.
-        let pools = (0..self.scenario.pools).filter(|pool| pool % 3 != 2);
-        let pools: Vec<usize> = pools.collect();
-        let Some(pool) = self.random.pick(&pools).copied() else {
-            return;
-        };
+    fn begin_session(&mut self, node: NodeId, pool: usize) {
         let id = self.sessions.next_id();
-        let mut held = HeldSession::new(id, node, self.pool_handle(pool));
-        held.length = 1 + self.random.below(REQUESTS_MAX);
+        let mut held = HeldSession::new(id, node, pool, self.pool_handle(pool));
+        held.length = 1 + self.random.below(self.sessions.requests_max);
         held.window = 1 + self.random.below(WINDOW_MAX);
         held.progress_at = self.now;
         self.sessions.held.insert(id, held);
+        self.introduce(id);
         self.statistics.sessions.begun += 1;
         self.plan_session(id, BEGINNING);
     }
 
     /// The session will do something after a while, if nothing happens before.
-    fn plan_session(&mut self, id: SessionId, (short, long): (Duration, Duration)) {
+    pub(super) fn plan_session(&mut self, id: SessionId, (short, long): (Duration, Duration)) {
         let Some(held) = self.sessions.held.get(&id) else {
             return;
         };
@@ -99,72 +85,10 @@ impl World {
                 if waits && held.progress_at + ANSWER_MAX < self.now {
                     return self.give_up(end);
                 }
+                self.ask_datagrams_again(id);
                 self.send_next(id, end);
                 self.plan_session(id, THINKING);
             }
-        }
-    }
-
-    /// Asks for a pool element.
-    fn select(&mut self, id: SessionId) {
-        let Some(held) = self.sessions.held.get_mut(&id) else {
-            return;
-        };
-        let (node, pool_handle) = (held.node, held.pool_handle.clone());
-        let Actor::User(_, activity) = &self.nodes[node.index()].actor else {
-            return;
-        };
-        if self.quiet {
-            return;
-        }
-        held.set_stage(Stage::Selecting);
-        // The answer may come before the question has been asked to its end.
-        let request = RequestId(activity.next_request + 1);
-        self.sessions.by_request.insert((node, request), id);
-        self.ask(node, pool_handle, |request, pool_handle| Command::Select {
-            request,
-            pool_handle,
-        });
-    }
-
-    /// A pool element was selected, or none can be.
-    pub(crate) fn on_selected(
-        &mut self,
-        node: NodeId,
-        request: RequestId,
-        selected: Option<&EncodedPoolElement>,
-    ) {
-        let Some(id) = self.sessions.by_request.remove(&(node, request)) else {
-            return;
-        };
-        let Some(held) = self.sessions.held.get_mut(&id) else {
-            return;
-        };
-        let selected = selected.map(EncodedPoolElement::decode);
-        let selected = selected.filter(|selected| !held.tried.contains(&selected.id));
-        let found = selected.and_then(|selected| {
-            let address = service_address(selected.user_transport)?;
-            Some((selected.id, address))
-        });
-        let Some((pool_element, address)) = found else {
-            return self.pause(id);
-        };
-        held.tried.push(pool_element);
-        let end = self.connect(node, Target::Service(address));
-        if let Some(held) = self.sessions.held.get_mut(&id) {
-            held.set_stage(Stage::Connecting { end, pool_element });
-            self.sessions.by_end.insert(end, id);
-        }
-    }
-
-    /// All that were selected have been tried, or there is none: later again.
-    fn pause(&mut self, id: SessionId) {
-        if let Some(held) = self.sessions.held.get_mut(&id) {
-            held.tried.clear();
-            held.pause = (held.pause * 2).clamp(PAUSE_MIN, PAUSE_MAX);
-            let pause = held.pause;
-            held.set_stage(Stage::Waiting);
-            self.plan_session(id, (pause, pause));
         }
     }
 
@@ -184,13 +108,15 @@ impl World {
         held.tried.clear();
         held.pause = Duration::ZERO;
         held.progress_at = now;
-        let again = held.fail_over();
+        let failed_over = held.fail_over();
+        self.check_failed_over(id, &failed_over);
+        self.follow_card(id);
         let association = association_id(end);
-        held.control
-            .handle_input(PoolUserSessionInput::AssociationUp { association });
+        let input = PoolUserSessionInput::AssociationUp { association };
+        self.tell_control(id, input);
         let sent = self.settle_held(id);
         self.check_echo(id, &sent);
-        self.send_again(id, end, again);
+        self.send_again(id, end, failed_over);
         self.send_next(id, end);
         self.plan_session(id, THINKING);
     }
@@ -208,13 +134,28 @@ impl World {
         }
     }
 
+    /// Those over TCP and UDP have no control channel.
+    fn tell_control(&mut self, id: SessionId, input: PoolUserSessionInput) {
+        if let Some(held) = self.sessions.held.get_mut(&id)
+            && held.channel == Channel::Control
+        {
+            held.control.handle_input(input);
+        }
+    }
+
     /// What rebuilds the state comes first, then what may not have arrived.
-    fn send_again(&mut self, session: SessionId, end: EndId, again: Range<u64>) {
-        for number in again {
+    fn send_again(&mut self, session: SessionId, end: EndId, failed_over: FailedOver) {
+        for number in failed_over.rebuilt {
             if let Some(held) = self.sessions.held.get_mut(&session) {
                 held.handed += 1;
             }
             self.send_data(end, Data::Request { session, number });
+        }
+        for number in failed_over.returned {
+            if let Some(held) = self.sessions.held.get_mut(&session) {
+                let octets = held.hand_over(number);
+                self.send_packet(end, &octets);
+            }
         }
         while let Some(octets) = self
             .sessions
@@ -255,17 +196,16 @@ impl World {
         self.sessions.silenced.remove(&end);
         self.sessions.arrived.remove(&end);
         self.note_interruption(id);
+        self.check_in_good_order(id, end);
         let association = association_id(end);
-        if let Some(held) = self.sessions.held.get_mut(&id) {
-            held.control
-                .handle_input(PoolUserSessionInput::AssociationDown { association });
-        }
+        self.tell_control(id, PoolUserSessionInput::AssociationDown { association });
         let lost = &self.associations[end.association() as usize];
         if !lost.is_closed_in_good_order {
             return self.report_and_select(id);
         }
         // It is reachable; it only does not want to be used.
         let rest = SHORT_LIVED.saturating_sub(self.now.since(lost.up_at));
+        self.avoid_last(id);
         if let Some(held) = self.sessions.held.get_mut(&id) {
             held.set_stage(Stage::Waiting);
             self.plan_session(id, (rest, rest));
@@ -274,6 +214,7 @@ impl World {
 
     /// No answer for too long, though the association is up.
     fn give_up(&mut self, end: EndId) {
+        self.statistics.sessions.given_up += 1;
         self.close(end);
         self.session_lost(end);
     }
@@ -291,34 +232,6 @@ impl World {
         }
     }
 
-    fn report_and_select(&mut self, id: SessionId) {
-        let Some(held) = self.sessions.held.get_mut(&id) else {
-            return;
-        };
-        let (Stage::Connecting { pool_element, .. } | Stage::Up { pool_element, .. }) = held.stage
-        else {
-            return;
-        };
-        held.set_stage(Stage::Waiting);
-        let (node, pool_handle) = (held.node, held.pool_handle.clone());
-        self.report_of_session(node, pool_handle, pool_element);
-        self.select(id);
-    }
-
-    fn report_of_session(
-        &mut self,
-        node: NodeId,
-        pool_handle: PoolHandle,
-        pool_element: PoolElementId,
-    ) {
-        self.statistics.reports += 1;
-        let command = Command::ReportUnreachable {
-            pool_handle,
-            pool_element,
-        };
-        self.tell(node, News::UserCommand(command));
-    }
-
     /// Something for a session arrived at its pool user.
     pub(super) fn session_received(&mut self, end: EndId, packet: Packet) {
         let Some(id) = self.sessions.by_end.get(&end).copied() else {
@@ -326,12 +239,12 @@ impl World {
         };
         match packet {
             Packet::Control(message) => {
+                self.check_control(end);
+                self.note_card(id, &message);
                 let from = association_id(end);
-                if let Some(held) = self.sessions.held.get_mut(&id) {
-                    let input = PoolUserSessionInput::Received { from, message };
-                    held.control.handle_input(input);
-                }
+                self.tell_control(id, PoolUserSessionInput::Received { from, message });
                 self.settle_held(id);
+                self.check_order(id);
             }
             Packet::Data(Data::Answer { number, state }) => {
                 self.forget_arrived(id, end);
@@ -355,7 +268,7 @@ impl World {
         self.sessions.by_end.remove(&end);
         if let Some(held) = self.sessions.held.remove(&id) {
             self.statistics.sessions.finished += 1;
-            self.begin_session(held.node);
+            self.begin_session(held.node, held.pool);
         }
     }
 
@@ -382,7 +295,15 @@ impl World {
                 PoolUserSessionOutput::Event(PoolUserSessionEvent::CookieStored { .. }) => {
                     self.check_cookie(id);
                 }
-                PoolUserSessionOutput::Event(PoolUserSessionEvent::CookieEchoed { .. }) => {}
+                PoolUserSessionOutput::Event(
+                    PoolUserSessionEvent::CookieEchoed { .. }
+                    | PoolUserSessionEvent::FailoverOrder { .. },
+                ) => {}
+                PoolUserSessionOutput::Event(PoolUserSessionEvent::ForeignBusinessCard {
+                    pool_handle,
+                }) if pool_handle != held.pool_handle => {
+                    self.statistics.sessions.foreign_cards += 1;
+                }
                 PoolUserSessionOutput::Event(event) => {
                     let node = held.node;
                     let text = format_args!("session {} tells {event:?}", id.0);
@@ -431,17 +352,4 @@ impl World {
             self.send_octets(end, octets);
         }
     }
-}
-
-/// Where a pool element serves sessions, if it speaks SCTP.
-fn service_address(transport: UserTransport) -> Option<PeerAddress> {
-    let UserTransport::Sctp(sctp) = transport else {
-        return None;
-    };
-    Some(PeerAddress {
-        transport: Transport::Sctp,
-        addresses: sctp.addresses,
-        port: sctp.port,
-        udp_port: None,
-    })
 }

@@ -76,6 +76,11 @@ impl World {
             }
             self.checker.told_gone(node, end);
             let latest_arrival = association.ends[end.other().side()].latest_arrival;
+            let has_datagrams = association.has_datagrams();
+            self.forget_datagrams_of(end);
+            if has_datagrams {
+                continue;
+            }
             if status == Status::Gone {
                 self.begin_trouble(end.association());
                 self.nodes[node.index()].remnants.push(end.association());
