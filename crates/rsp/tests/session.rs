@@ -44,6 +44,80 @@ fn a_session_survives_the_element_that_serves_it() {
     assert_eq!(user.exit_code(), Some(0));
 }
 
+/// Over TCP and UDP: whoever is killed, what was not answered is answered by the other.
+#[test]
+fn a_session_over_tcp_or_udp_survives_the_element_that_serves_it() {
+    for (transport, name) in [("tcp", "TCP"), ("udp", "UDP")] {
+        let (_registrar, address) = registrar(&[]);
+        let mut elements = BTreeMap::new();
+        for _ in 0..2 {
+            let element = serve(&address, &["--transport", transport]);
+            let line = element.line();
+            elements.insert(identifier(&line), element);
+        }
+        let mut user =
+            Running::start(&["connect", "echo", "--registrar", &address, "--no-multicast"]);
+        let connected = user.error_line_with("connected to element");
+        let by = format!("by {name}, without cookies");
+        assert!(connected.ends_with(&by), "{connected}");
+        for number in 0..100 {
+            user.say(&format!("line {number}"));
+            assert_eq!(user.line(), format!("line {number}"));
+        }
+        elements.get_mut(&identifier(&connected)).unwrap().kill();
+        user.say("after");
+        assert_eq!(user.line(), "after");
+        user.error_line_with("failover from element");
+        user.end_of_input();
+        assert_eq!(user.exit_code(), Some(0));
+    }
+}
+
+/// RFC 867 over TCP, as any client sees it.
+#[test]
+fn an_ordinary_tcp_client_is_served_too() {
+    use std::io::{BufRead, Write};
+    let (_registrar, address) = registrar(&[]);
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let options = ["--transport", "tcp", "--user-port", &port.to_string()];
+    let element = Running::start(
+        &[
+            &[
+                "serve",
+                "daytime",
+                "--registrar",
+                &address,
+                "--no-multicast",
+            ][..],
+            &options,
+        ]
+        .concat(),
+    );
+    element.line();
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"what time is it?\n").unwrap();
+    let mut answer = String::new();
+    std::io::BufReader::new(stream)
+        .read_line(&mut answer)
+        .unwrap();
+    assert!(answer.ends_with(" UTC\r\n"), "{answer}");
+}
+
+#[test]
+fn what_has_cookies_is_not_served_without_sctp() {
+    let wrong = rsp(&["serve", "calc", "--transport", "tcp", "--no-multicast"])
+        .output()
+        .unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    let error = String::from_utf8(wrong.stderr).unwrap();
+    assert!(
+        error.contains("calc needs SCTP, for cookies: leave --transport out"),
+        "{error}"
+    );
+}
+
 #[test]
 fn lines_of_a_file_come_back_in_their_order() {
     let (_registrar, address) = registrar(&[]);

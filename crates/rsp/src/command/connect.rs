@@ -1,6 +1,7 @@
 //! `rsp connect`.
 
 use super::demo::report::Report;
+use super::lines::{self, Lines};
 use super::policy_check;
 use super::protocol::{Meaning, Protocol, Request};
 use super::user;
@@ -10,7 +11,9 @@ use crate::option::node;
 use crate::output::{self, Format};
 use crate::signals::Signals;
 use anyhow::anyhow;
-use rserpool::{PoolElementId, PoolHandle, PoolUser, Received, Session, SessionEvent};
+use rserpool::{
+    DataTransport, PoolElementId, PoolHandle, PoolUser, Received, Session, SessionEvent,
+};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -22,6 +25,9 @@ use tokio::sync::mpsc;
 /// standard output. When the element fails, the session goes on at another one, and the line that
 /// was not answered is sent again. Who serves, and how long a failover took, is told on standard
 /// error. What elements gave as a cookie is given to the next one first.
+///
+/// Over UDP nothing tells that an element is gone: one that does not answer within a second is
+/// left. Over TCP, lines end with a newline, both ways.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -174,7 +180,12 @@ impl Requests {
 struct Pending {
     request: Request,
     since: Instant,
+    /// To the element that has it now.
+    sent_at: Instant,
 }
+
+/// Over UDP nothing tells that an element is gone: one that does not answer for this long is left.
+const UDP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long to wait after an element would not do what it was asked.
 const REFUSED_PAUSE: Duration = Duration::from_millis(200);
@@ -188,6 +199,7 @@ struct Conversation<'a> {
     /// Of the request that was sent last.
     number: u64,
     pending: Option<Pending>,
+    lines: Lines,
 }
 
 impl<'a> Conversation<'a> {
@@ -199,6 +211,7 @@ impl<'a> Conversation<'a> {
             pool,
             number: 0,
             pending: None,
+            lines: Lines::default(),
         }
     }
 
@@ -208,6 +221,7 @@ impl<'a> Conversation<'a> {
         let mut at_end = false;
         while !at_end || self.pending.is_some() {
             let deadline = self.pending.as_ref().map(|pending| pending.since + timeout);
+            let silent_at = self.silent_at();
             tokio::select! {
                 request = requests.next(), if self.pending.is_none() && !at_end => match request {
                     Some(request) => self.send(request).await?,
@@ -217,6 +231,7 @@ impl<'a> Conversation<'a> {
                     let event = event.map_err(|lost| user::failure(&self.pool, &lost))?;
                     self.on_event(event).await?;
                 }
+                () = until(silent_at) => self.on_silence(),
                 () = until(deadline) => {
                     let (pool, ms) = (&self.pool, timeout.as_millis());
                     let text = anyhow!("pool {pool}: no answer in {ms} ms; does it answer?");
@@ -225,6 +240,21 @@ impl<'a> Conversation<'a> {
             }
         }
         Ok(())
+    }
+
+    /// When an element that has not answered is taken for dead, where nothing else tells.
+    fn silent_at(&self) -> Option<Instant> {
+        let is_udp = self.session.element().transport == DataTransport::Udp;
+        let pending = self.pending.as_ref().filter(|_| is_udp)?;
+        Some(pending.sent_at + UDP_PATIENCE)
+    }
+
+    /// The session goes on at another element, and the request is sent again there.
+    fn on_silence(&mut self) {
+        self.session.report_failure();
+        if let Some(pending) = &mut self.pending {
+            pending.sent_at = Instant::now();
+        }
     }
 
     async fn send(&mut self, line: String) -> Outcome {
@@ -236,10 +266,11 @@ impl<'a> Conversation<'a> {
         let request = service.request(self.number, &line);
         let request = request.map_err(|wrong| Failure::new(Exit::Usage, anyhow!(wrong)))?;
         if !self.arguments.no_answers {
-            let since = Instant::now();
+            let now = Instant::now();
             self.pending = Some(Pending {
                 request: request.clone(),
-                since,
+                since: now,
+                sent_at: now,
             });
         }
         self.send_request(request).await
@@ -247,6 +278,7 @@ impl<'a> Conversation<'a> {
 
     async fn send_request(&self, request: Request) -> Outcome {
         let Request { ppid, octets } = request;
+        let octets = lines::ended(octets, self.session.element().transport);
         let sent = self.session.send_with(0, ppid, octets).await;
         sent.map_err(|failed| anyhow!("cannot send: {failed}"))?;
         Ok(())
@@ -269,7 +301,7 @@ impl<'a> Conversation<'a> {
 
     async fn on_event(&mut self, event: SessionEvent) -> Outcome {
         match event {
-            SessionEvent::Message(received) => self.on_message(received).await?,
+            SessionEvent::Message(received) => self.on_received(received).await?,
             SessionEvent::Failover {
                 from,
                 to,
@@ -277,6 +309,10 @@ impl<'a> Conversation<'a> {
                 cookie_echoed,
             } => {
                 self.say_failover(from, to, gap, cookie_echoed)?;
+                self.lines.clear();
+                if let Some(pending) = &mut self.pending {
+                    pending.sent_at = Instant::now();
+                }
                 let service = self.arguments.service;
                 match service.after_cookie(self.number) {
                     Some(request) if cookie_echoed => self.send_request(request).await?,
@@ -286,6 +322,17 @@ impl<'a> Conversation<'a> {
             }
             // Only of messages that are to be given back.
             SessionEvent::Undelivered(_) | _ => {}
+        }
+        Ok(())
+    }
+
+    async fn on_received(&mut self, received: Received) -> Outcome {
+        if self.session.element().transport != DataTransport::Tcp {
+            return self.on_message(received).await;
+        }
+        for data in self.lines.feed(&received.data) {
+            let (stream, ppid) = (received.stream, received.ppid);
+            self.on_message(Received { data, stream, ppid }).await?;
         }
         Ok(())
     }
@@ -327,9 +374,15 @@ impl<'a> Conversation<'a> {
             return output::json(&Report::Connected {
                 pool_element,
                 address,
+                transport: element.transport.to_string(),
             });
         }
-        eprintln!("connected to element {pool_element} at {address}");
+        match element.transport {
+            DataTransport::Sctp => eprintln!("connected to element {pool_element} at {address}"),
+            transport => eprintln!(
+                "connected to element {pool_element} at {address} by {transport}, without cookies"
+            ),
+        }
         if std::io::stdin().is_terminal() && self.arguments.every_ms.is_none() {
             eprintln!("type lines; end with Ctrl-D");
         }

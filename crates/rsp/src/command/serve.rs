@@ -11,7 +11,7 @@ use crate::option::{node, policy, registrars};
 use crate::output::{self, Format};
 use crate::signals::Signals;
 use anyhow::anyhow;
-use rserpool::{Multicast, NodeEvent, PoolElement, PoolElementId, PoolHandle};
+use rserpool::{DataTransport, Multicast, NodeEvent, PoolElement, PoolElementId, PoolHandle};
 use rserpool_core::pool_element::Event;
 use rserpool_wire::parameter::Policy;
 use std::future::Future;
@@ -37,6 +37,13 @@ pub(crate) struct Arguments {
     /// Its identifier, as in 0x1a2b3c4d; without it a random one
     #[arg(long, value_name = "ID", value_parser = pool_element_id)]
     id: Option<PoolElementId>,
+    /// By what its users come. TCP and UDP are data channels alone: `ping-pong` and `calc`, which
+    /// have cookies, need SCTP
+    #[arg(long, value_enum, value_name = "TRANSPORT", default_value_t = Transport::Sctp)]
+    transport: Transport,
+    /// With --transport tcp or udp: the port; without it the system chooses
+    #[arg(long, value_name = "PORT")]
+    user_port: Option<u16>,
     /// How long to look for a registrar before giving up
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     register_timeout_ms: u64,
@@ -55,6 +62,27 @@ pub(crate) struct Arguments {
     node: node::NodeOptions,
 }
 
+/// By what users come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum Transport {
+    /// SCTP, with cookies and business cards
+    Sctp,
+    /// TCP: lines, for `rsp connect` as for any TCP client
+    Tcp,
+    /// UDP: a datagram each way, which may be lost
+    Udp,
+}
+
+impl From<Transport> for DataTransport {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Sctp => Self::Sctp,
+            Transport::Tcp => Self::Tcp,
+            Transport::Udp => Self::Udp,
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   rsp serve echo
@@ -62,9 +90,11 @@ Examples:
   rsp serve daytime --pool clock --id 0x1a2b3c4d
   rsp serve ping-pong --pool PingPongPool       for rsplib's pingpongclient
   rsp serve calc --pool CalcAppPool             for rsplib's calcappclient
+  rsp serve daytime --transport tcp             for `rsp connect`, and any TCP client
   rsp connect echo                              use it";
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
+    arguments.check()?;
     let mut signals = Signals::listen()?;
     let handle = arguments
         .pool
@@ -118,6 +148,24 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     Ok(told?)
 }
 
+impl Arguments {
+    fn check(&self) -> Outcome {
+        let (service, is_sctp) = (self.service, self.transport == Transport::Sctp);
+        let wrong = if service.needs_sctp() && !is_sctp {
+            format!(
+                "{} needs SCTP, for cookies: leave --transport out",
+                service.name()
+            )
+        } else if self.user_port.is_some() && is_sctp {
+            "--user-port is for --transport tcp or udp: with SCTP give --sctp-port and --udp-port"
+                .to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new(Exit::Usage, anyhow!(wrong)))
+    }
+}
+
 async fn register(arguments: &Arguments, handle: &PoolHandle) -> Result<PoolElement, Failure> {
     let node = &arguments.node;
     let no_multicast = arguments.registrars.no_multicast;
@@ -132,7 +180,11 @@ async fn register(arguments: &Arguments, handle: &PoolHandle) -> Result<PoolElem
         .sctp(node.whose.sctp)
         .timers(node.timers.timers())
         .compatibility(arguments.compatibility.compatibility())
-        .register_timeout(Duration::from_millis(arguments.register_timeout_ms));
+        .register_timeout(Duration::from_millis(arguments.register_timeout_ms))
+        .serve_by(arguments.transport.into());
+    if let Some(port) = arguments.user_port {
+        builder = builder.user_port(port);
+    }
     if let Some(id) = arguments.id {
         builder = builder.id(id);
     }

@@ -51,6 +51,7 @@ pub(crate) enum Report {
     Connected {
         pool_element: String,
         address: String,
+        transport: String,
     },
     /// An answer came.
     Answer {

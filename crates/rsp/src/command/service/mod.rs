@@ -13,7 +13,7 @@ pub(crate) use load::Load;
 pub(crate) use ping_pong::{PING_PONG_PPID, ping, read_pong};
 pub(crate) use settings::{ServiceOptions, Settings};
 
-use rserpool::Connection;
+use rserpool::{Connection, DataTransport};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The characters of chargen, in their order (RFC 864).
@@ -54,6 +54,11 @@ impl Service {
         }
     }
 
+    /// Whether it has cookies and a payload protocol.
+    pub(crate) fn needs_sctp(self) -> bool {
+        matches!(self, Self::PingPong | Self::Calc)
+    }
+
     /// Serves one user to the end of its session.
     pub(crate) async fn serve(self, connection: &mut Connection, settings: &Settings, jobs: &Jobs) {
         loop {
@@ -62,7 +67,10 @@ impl Service {
                 Self::PingPong => return ping_pong::serve(connection, settings).await,
                 Self::Calc => return calc::serve(connection, settings, jobs).await,
                 Self::Echo => connection.recv().await.map(|received| received.data),
-                Self::Daytime => connection.recv().await.map(|_| now_text().into_bytes()),
+                Self::Daytime => {
+                    let asked = connection.recv().await;
+                    asked.map(|_| line(now_text().into_bytes(), connection.transport()))
+                }
                 Self::Discard => connection.recv().await.map(|_| Vec::new()),
             };
             let Some(answer) = answer else {
@@ -79,9 +87,19 @@ impl Service {
 async fn chargen(connection: &Connection) {
     let mut first = 0;
     // Sending waits while the user does not read, and fails when it is gone.
-    while connection.send(chargen_line(first)).await.is_ok() {
+    let transport = connection.transport();
+    let send = |first| connection.send(line(chargen_line(first), transport));
+    while send(first).await.is_ok() {
         first = (first + 1) % CHARGEN_COUNT;
     }
+}
+
+/// A line; where nothing else keeps it apart from the next one, with its end.
+fn line(mut text: Vec<u8>, transport: DataTransport) -> Vec<u8> {
+    if transport == DataTransport::Tcp {
+        text.extend(b"\r\n");
+    }
+    text
 }
 
 /// The line of RFC 864 that begins with this character.
