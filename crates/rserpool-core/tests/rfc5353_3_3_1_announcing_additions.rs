@@ -11,8 +11,9 @@ use peers::*;
 use rserpool_core::Machine;
 use rserpool_core::registrar::{Config, Event, Output, UpdateRefusal};
 use rserpool_wire::PoolElementId;
+use rserpool_wire::asap::HandleResolution;
 use rserpool_wire::enrp::UpdateAction;
-use rserpool_wire::parameter::{ErrorCause, Policy};
+use rserpool_wire::parameter::{ErrorCause, Policy, PoolElement};
 use support::*;
 
 const B: u32 = 11;
@@ -64,6 +65,44 @@ fn other_attributes_are_announced_and_the_same_are_not() {
     let changed = say(&mut registrar, 3, 1, registration(other.clone()));
     let message = update(registrar_id(), UpdateAction::Add, &recorded(other, 1));
     assert_eq!(changed, [tell(B, message), granted(1, 7)]);
+}
+
+fn degrading(id: u32, load: u32) -> PoolElement {
+    let mut element = element_on(1, id);
+    let degradation = 10;
+    element.policy = Policy::LeastUsedWithDegradation { load, degradation };
+    element
+}
+
+/// RFC 5356 §5.2.2: the counter is 0 after each re-registration, at all registrars.
+#[test]
+fn rfc5356_5_2_2_peers_that_count_hear_of_each_reregistration() {
+    let mut registrar = registrar_with_peers(&[1], &[B]);
+    say(&mut registrar, 1, 1, registration(degrading(7, 0)));
+    let again = say(&mut registrar, 2, 1, registration(degrading(7, 0)));
+    let told = recorded(degrading(7, 0), 1);
+    let message = update(registrar_id(), UpdateAction::Add, &told);
+    assert_eq!(again, [tell(B, message), granted(1, 7)]);
+}
+
+#[test]
+fn rfc5356_5_2_2_the_counter_begins_anew_when_the_home_tells_of_a_reregistration() {
+    let mut registrar = registrar_with_peers(&[9], &[B]);
+    let one = owned_by(B, degrading(7, 0), 1);
+    hear(&mut registrar, 1, B, addition(B, &one));
+    hear(&mut registrar, 1, B, addition(B, &owned_by(B, degrading(8, 15), 1)));
+    let select = |registrar: &mut rserpool_core::Registrar| {
+        let request = HandleResolution {
+            pool_handle: echo(),
+            subscribe: false,
+            items: Some(1),
+        };
+        resolved(&say(registrar, 2, 9, request.into()))[0].id.0
+    };
+    // 7 is at 0, then at 10, then at 20.
+    assert_eq!([7, 7, 8].map(|_| select(&mut registrar)), [7, 7, 8]);
+    assert_eq!(hear(&mut registrar, 3, B, addition(B, &one)), []);
+    assert_eq!([7, 7, 7].map(|_| select(&mut registrar)), [7, 7, 7]);
 }
 
 #[test]

@@ -224,6 +224,27 @@ impl<T> Handlespace<T> {
             .map(|element| &mut element.data)
     }
 
+    /// Whether the policy of its pool counts what a pool element was given since its last
+    /// registration (RFC 5356 §5.2.2).
+    pub fn counts_selections(&self, key: ElementKey) -> bool {
+        self.elements.holds(key) && {
+            let pool = &self.pools[self.elements[key.index].pool];
+            pool.selection.counts_selections()
+        }
+    }
+
+    /// The pool element has registered again elsewhere, with the attributes that are known: what
+    /// its policy counts begins anew (RFC 5356 §5.2.2).
+    pub fn reregister_unchanged(&mut self, key: ElementKey) {
+        if self.elements.holds(key) {
+            let element = &self.elements[key.index];
+            let policy = element.encoded.decode().policy;
+            let pool = &mut self.pools[element.pool];
+            pool.selection.update(element.slot, &policy);
+            self.debug_check();
+        }
+    }
+
     /// Selects up to `items` pool elements as the pool's policy says, the best first, and makes
     /// ready for the next selection. `selected` is cleared first; 0 items are taken as 1.
     ///

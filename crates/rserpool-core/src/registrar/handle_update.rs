@@ -94,9 +94,17 @@ impl Registrar {
             self.claim(key, from, pool_element);
             return Ok(());
         }
+        if let Some(key) = known.filter(|key| self.is_same(*key, pool_element)) {
+            self.handlespace.reregister_unchanged(key);
+        }
         // Rules 1 to 3 (RFC 5353 §3.3.1).
         self.add_foreign(from, pool_handle, pool_element, known)
             .map_err(|error| refusal(&error))
+    }
+
+    fn is_same(&self, key: ElementKey, pool_element: &EncodedPoolElement) -> bool {
+        let element = self.handlespace.element(key);
+        element.is_some_and(|element| element.encoded == pool_element)
     }
 
     /// DEL_PE. Only the present home is believed: what a former one says comes late.

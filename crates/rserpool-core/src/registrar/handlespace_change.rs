@@ -112,6 +112,10 @@ impl Registrar {
             Change::Unchanged if previous == Some(association) => {
                 self.on_sign_of_life(key);
                 self.counters.reregistrations_unchanged += 1;
+                // Peers that count what it was given begin anew too (RFC 5356 §5.2.2).
+                if self.handlespace.counts_selections(key) {
+                    self.announce_addition(key);
+                }
                 return Ok(());
             }
             Change::Updated { .. } | Change::Unchanged => {

@@ -78,6 +78,10 @@ impl MemberSelection for LeastUsedWithDegradation {
         self.groups.peek(items, selected);
     }
 
+    fn counts_selections(&self) -> bool {
+        true
+    }
+
     fn check_invariants(&self, members: &BTreeMap<u32, Policy>) {
         self.groups.check(members);
         for (&slot, policy) in members {

@@ -135,6 +135,10 @@ impl MemberSelection for DegradingLottery {
         self.urn.draw(items, random, &mut Vec::new(), selected);
     }
 
+    fn counts_selections(&self) -> bool {
+        true
+    }
+
     fn check_invariants(&self, members: &BTreeMap<u32, Policy>) {
         for (index, &weight) in self.urn.weights.iter().enumerate() {
             let slot = u32::try_from(index).expect("slots are 32 bits");

@@ -49,6 +49,13 @@ pub trait MemberSelection: Send {
     /// nothing.
     fn peek(&self, items: usize, random: &mut dyn Rng, selected: &mut Vec<u32>);
 
+    /// Whether [`update`](Self::update) forgets what the pool element was given before, also if its
+    /// values are the same (RFC 5356 §5.2.2): all registrars must hear of each re-registration
+    /// then.
+    fn counts_selections(&self) -> bool {
+        false
+    }
+
     /// Panics if what it keeps does not agree with the pool's members. For tests and debug
     /// builds.
     fn check_invariants(&self, members: &BTreeMap<u32, Policy>) {
