@@ -15,7 +15,9 @@ use rserpool::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket,
+};
 use std::time::Duration;
 
 const REGISTRAR: &str = "RSERPOOL_TEST_REGISTRAR";
@@ -394,6 +396,25 @@ async fn registrar_process() {
     let registrar = builder.start().await.unwrap();
     println!("serving {}", sctp(&registrar));
     std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn over_ipv6_too() {
+    let here = [IpAddr::from(Ipv6Addr::LOCALHOST)];
+    if UdpSocket::bind((here[0], 0)).is_err() {
+        eprintln!("skipped: this host has no IPv6");
+        return;
+    }
+    for transport in [DataTransport::Tcp, DataTransport::Udp] {
+        let registrar = registrar().addresses(here).start().await.unwrap();
+        let at = sctp(&registrar);
+        let builder = element(&at).addresses(here).serve_by(transport);
+        serve_echo(builder.register().await.unwrap());
+        let user = user(&at).addresses(here).start().await.unwrap();
+        let mut session = user.connect("echo").await.unwrap();
+        ask(&mut session, "hello").await;
+        assert_eq!(session.element().address.ip(), here[0]);
+    }
 }
 
 #[tokio::test]

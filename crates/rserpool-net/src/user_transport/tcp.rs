@@ -350,9 +350,11 @@ fn probe_when_idle(stream: &TcpStream, silence_max: Duration) {
     let interval = (silence_max / 8).max(PROBE_INTERVAL_MIN);
     let probes = (silence_max.saturating_sub(idle).as_secs() / interval.as_secs().max(1)).max(1);
     let probes = u32::try_from(probes).unwrap_or(u32::MAX);
-    let keep_alive = TcpKeepalive::new().with_time(idle).with_interval(interval);
-    #[cfg(not(target_os = "openbsd"))]
-    let keep_alive = keep_alive.with_retries(probes.clamp(PROBES_MIN, PROBES_MAX));
+    let keep_alive = TcpKeepalive::new()
+        .with_time(idle)
+        .with_interval(interval)
+        .with_retries(probes.clamp(PROBES_MIN, PROBES_MAX));
+    // Failing that, the application has to notice.
     let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
 }
 
