@@ -1,10 +1,12 @@
 //! Registrar, pool element and pool user of Reliable Server Pooling as pure state machines
-//! (RFC 5352).
+//! (RFC 5352, RFC 5353).
 //!
 //! - [`registrar`]: keeps the handlespace, answers resolutions, watches pool elements.
 //! - [`pool_element`]: keeps one registration alive.
 //! - [`pool_user`]: resolves pool handles, with a cache and dynamic updates.
-//! - [`session`]: cookies and business cards between a pool user and a pool element.
+//! - [`session`]: cookies and business cards between a pool user and a pool element, and messages
+//!   that may not have arrived.
+//! - [`two_call`]: which server comes next, for applications with their own sockets (RFC 5351 §4.1).
 //!
 //! Each is a [`Machine`]: inputs and a time go in, outputs and a deadline come out. This crate
 //! has no clock, no socket, no runtime and no log; the same seed and inputs give the same outputs.
