@@ -6,7 +6,7 @@
 //! - [`pool_user`]: resolves pool handles, with a cache and dynamic updates.
 //! - [`session`]: cookies and business cards between a pool user and a pool element, and messages
 //!   that may not have arrived.
-//! - [`two_call`]: which server comes next, for applications with their own sockets (RFC 5351 §4.1).
+//! - [`two_call`]: which server is next, for applications with their own sockets (RFC 5351 §4.1).
 //!
 //! Each is a [`Machine`]: inputs and a time go in, outputs and a deadline come out. This crate
 //! has no clock, no socket, no runtime and no log; the same seed and inputs give the same outputs.
