@@ -94,6 +94,26 @@ async fn a_session_over_tcp_goes_on_at_another_pool_element_when_its_own_is_kill
 }
 
 #[tokio::test]
+async fn a_session_over_tcp_or_udp_survives_one_kill_after_the_other() {
+    for transport in [DataTransport::Tcp, DataTransport::Udp] {
+        let (_registrar, at, user) = start().await;
+        let mut serving = echo_process(&at, transport).await;
+        let mut session = user.connect("echo").await.unwrap();
+        for round in 0..10 {
+            let (answer, _) = ask(&mut session, "before").await;
+            assert_eq!(answer, format!("{} before", serving.id), "round {round}");
+            let next = echo_process(&at, transport).await;
+            serving.process.kill();
+            serving.process.ended().await;
+            session.send("lost, or answered by the next").await.unwrap();
+            let event = soon("the failover", session.recv()).await.unwrap();
+            assert_failover(&[event], serving.id, next.id);
+            serving = next;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_session_over_udp_goes_on_when_the_host_of_a_killed_pool_element_says_that_it_is() {
     let (_registrar, at, user) = start().await;
     let mut first = echo_process(&at, DataTransport::Udp).await;
