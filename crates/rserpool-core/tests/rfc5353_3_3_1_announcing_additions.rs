@@ -90,7 +90,12 @@ fn rfc5356_5_2_2_the_counter_begins_anew_when_the_home_tells_of_a_reregistration
     let mut registrar = registrar_with_peers(&[9], &[B]);
     let one = owned_by(B, degrading(7, 0), 1);
     hear(&mut registrar, 1, B, addition(B, &one));
-    hear(&mut registrar, 1, B, addition(B, &owned_by(B, degrading(8, 15), 1)));
+    hear(
+        &mut registrar,
+        1,
+        B,
+        addition(B, &owned_by(B, degrading(8, 15), 1)),
+    );
     let select = |registrar: &mut rserpool_core::Registrar| {
         let request = HandleResolution {
             pool_handle: echo(),
