@@ -644,6 +644,14 @@ impl Sink {
         lock(&self.queue).octets()
     }
 
+    /// Associations that have opened, which the application has not been told of.
+    pub fn openings_waiting(&self) -> usize {
+        let queue = lock(&self.queue);
+        let incoming = queue.incoming.iter();
+        let is_opened = |incoming: &&Incoming| matches!(incoming, Incoming::Opened { .. });
+        incoming.filter(is_opened).count()
+    }
+
     /// Whether an association should pause, as much waits: `commands` tell when to go on.
     pub(crate) fn has_to_pause(
         &self,

@@ -52,6 +52,8 @@ struct DataConnection {
     /// While the echo of a cookie is on its way: data of other streams, which could overtake it.
     /// Bounded by the credit.
     held: Option<Vec<Queued>>,
+    /// To be closed when what is held has been handed to SCTP.
+    is_closing: bool,
     progress: Arc<Progress>,
     transport: DataTransport,
     /// The number of the latest message that was handed to SCTP.
@@ -126,6 +128,7 @@ impl DataConnections {
             ended: None,
             control,
             held: None,
+            is_closing: false,
             progress: outlet.progress(),
             transport: outlet.transport(),
             handed: 0,
@@ -310,8 +313,8 @@ impl DataConnections {
                 self.send(network, association, control(&message, cost));
             }
             DataCommand::Close { association } => {
-                if self.connections.contains_key(&association) {
-                    network.close(association);
+                if let Some(connection) = self.connections.get_mut(&association) {
+                    connection.close(network, association);
                 }
             }
             DataCommand::Fail { association } => {
@@ -371,8 +374,8 @@ impl DataConnections {
 
     /// Closes all in good order.
     pub(crate) fn close_all(&mut self, network: &mut Network) {
-        for &association in self.connections.keys() {
-            network.close(association);
+        for (&association, connection) in &mut self.connections {
+            connection.close(network, association);
         }
     }
 
@@ -396,6 +399,7 @@ impl DataConnections {
     pub(crate) fn release_credit(&mut self, network: &mut Network) {
         let connections = &mut self.connections;
         let mut released = Vec::new();
+        let mut closing = Vec::new();
         self.sending.retain(|&association| {
             let Some(connection) = connections.get_mut(&association) else {
                 return false;
@@ -412,6 +416,9 @@ impl DataConnections {
                 connection.credit.add_permits(cost);
                 // The echo is the first message of its association.
                 let held = connection.held.take().into_iter().flatten();
+                if std::mem::take(&mut connection.is_closing) {
+                    closing.push(association);
+                }
                 released.extend(held.map(|queued| (association, queued)));
             }
             debug_assert!(connection.credit.available_permits() <= SEND_CREDIT_OCTETS);
@@ -419,6 +426,9 @@ impl DataConnections {
         });
         for (association, queued) in released {
             self.send(network, association, queued);
+        }
+        for association in closing {
+            network.close(association);
         }
     }
 }
@@ -439,6 +449,14 @@ fn control(message: &Message, cost: usize) -> Queued {
 }
 
 impl DataConnection {
+    /// In good order: what was sent before still arrives.
+    fn close(&mut self, network: &mut Network, association: AssociationId) {
+        self.is_closing = self.held.as_ref().is_some_and(|held| !held.is_empty());
+        if !self.is_closing {
+            network.close(association);
+        }
+    }
+
     /// Those that were held come after later ones.
     fn on_handed(&mut self, number: Option<u64>) {
         if let Some(number) = number

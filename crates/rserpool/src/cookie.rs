@@ -161,7 +161,8 @@ impl CookieSeal {
     fn seal_at(&self, now: Duration, state: &[u8]) -> Result<Vec<u8>, SealFailed> {
         let pool = self.pool_handle.as_octets();
         let pool_octets = u16::try_from(pool.len()).map_err(|_| SealFailed::TooLarge)?;
-        let expiry = u64::try_from((now + self.life).as_millis()).unwrap_or(u64::MAX);
+        let expiry = now.saturating_add(self.life).as_millis();
+        let expiry = u64::try_from(expiry).unwrap_or(u64::MAX);
         let mut content = Vec::with_capacity(14 + pool.len() + state.len());
         content.extend(expiry.to_be_bytes());
         content.extend(self.element.0.to_be_bytes());

@@ -80,6 +80,9 @@ pub enum ConnectFailed {
     Unreachable(PoolElementId),
     /// The pool element serves its users by neither SCTP, TCP nor UDP.
     ForeignTransport(PoolElementId),
+    /// This pool user has as many associations as it can: with one pool element 256 over SCTP,
+    /// with all of them 4096.
+    TooManyAssociations(PoolElementId),
     /// The pool user has ended.
     Stopped,
 }
@@ -89,7 +92,7 @@ impl ConnectFailed {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Resolve(failed) => failed.is_temporary(),
-            Self::Unreachable(_) => true,
+            Self::Unreachable(_) | Self::TooManyAssociations(_) => true,
             Self::ForeignTransport(_) | Self::Stopped => false,
         }
     }
@@ -109,6 +112,11 @@ impl fmt::Display for ConnectFailed {
                 f,
                 "pool element {id} serves by neither SCTP, TCP nor UDP: use primary_server and \
                  sockets of your own"
+            ),
+            Self::TooManyAssociations(id) => write!(
+                f,
+                "there is no room for another association with pool element {id}: end sessions, \
+                 or start another pool user"
             ),
             Self::Stopped => f.write_str("the pool user has ended: start a new one"),
         }

@@ -75,9 +75,15 @@ impl Undelivered {
     /// Another pool element serves. Returned is what is to be given back; all else waits to be
     /// sent again.
     pub fn fail_over(&mut self) -> Vec<SessionMessage> {
+        self.fail_over_to(|_| true)
+    }
+
+    /// As [`Self::fail_over`], to one that `takes` some messages and not others: those are given
+    /// back too, as they would be in the way of the others for ever.
+    pub fn fail_over_to(&mut self, takes: impl Fn(&SessionMessage) -> bool) -> Vec<SessionMessage> {
         let (mut returned, mut kept) = (Vec::new(), VecDeque::new());
         for Kept { message, .. } in self.messages.drain(..) {
-            if message.on_failover == OnFailover::Return {
+            if message.on_failover == OnFailover::Return || !takes(&message) {
                 self.octets -= message.data.len();
                 returned.push(message);
             } else {

@@ -104,9 +104,12 @@ pub enum SessionEvent {
         from: PoolElementId,
     },
     /// A message with [`OnFailover::Return`] that the pool element which failed may not have
-    /// (RFC 5352 §6.7, §6.9). It follows [`SessionEvent::Failover`].
+    /// (RFC 5352 §6.7, §6.9), or one with [`OnFailover::Resend`] that the user transport of the
+    /// next one does not take: after SCTP, TCP has no streams. It follows
+    /// [`SessionEvent::Failover`].
     ///
     /// [`OnFailover::Return`]: crate::OnFailover::Return
+    /// [`OnFailover::Resend`]: crate::OnFailover::Resend
     Undelivered(SessionMessage),
 }
 
@@ -333,7 +336,8 @@ impl Session {
         let gap = self.lost_at.map_or(Duration::ZERO, |lost| at - lost);
         let mut shared = lock(&self.shared);
         shared.forget_arrived();
-        self.returned.extend(shared.undelivered.fail_over());
+        let takes = |message: &SessionMessage| outlet.check_message(&outgoing(message)).is_ok();
+        self.returned.extend(shared.undelivered.fail_over_to(takes));
         let from = std::mem::replace(&mut shared.element, by).id;
         shared.outlet = outlet;
         SessionEvent::Failover {

@@ -56,12 +56,11 @@ impl SessionSender {
     /// As there.
     pub async fn send_message(&self, message: SessionMessage) -> Result<(), SendFailed> {
         let outgoing = outgoing(&message);
-        lock(&self.shared).outlet.check_message(&outgoing)?;
         if message.on_failover == OnFailover::Forget {
             return self.send_once(outgoing).await;
         }
         loop {
-            let outlet = match self.place(&message)? {
+            let outlet = match self.place(&message, &outgoing)? {
                 Place::Kept => return Ok(()),
                 Place::Association(outlet) => outlet,
                 Place::Full(outlet) => {
@@ -91,8 +90,10 @@ impl SessionSender {
     }
 
     /// Where a message goes that must not be lost.
-    fn place(&self, message: &SessionMessage) -> Result<Place, SendFailed> {
+    fn place(&self, message: &SessionMessage, outgoing: &Outgoing) -> Result<Place, SendFailed> {
         let mut shared = lock(&self.shared);
+        // After a failover, the user transport may be another one.
+        shared.outlet.check_message(outgoing)?;
         shared.forget_arrived();
         let is_closed = shared.outlet.is_closed();
         // Some wait for the next pool element: this one too, so that they keep their order.

@@ -2,10 +2,10 @@
 
 use super::lock;
 use crate::{ConnectFailed, ResolveFailed, SessionLost, SessionTimers};
-use rserpool_core::pool_user::ResolveFailure;
+use rserpool_core::pool_user::{ResolveFailure, Source};
 use rserpool_core::session::PREFERRED_ELEMENTS_MAX;
 use rserpool_net::{OpenFailed, Opened, PoolUserClient, SessionControl, Sink};
-use rserpool_sctp::DownReason;
+use rserpool_sctp::{ConnectError, DownReason};
 use rserpool_wire::parameter::{EncodedPoolElement, PoolElement};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::sync::{Arc, Mutex};
@@ -19,9 +19,13 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// The longest such pause: a pool that comes back is used again this soon.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// When two pool elements in a row close an association sooner than this, the next one is not asked
-/// at once: it could go on like that for ever. One alone may be leaving its pool.
+/// When two pool elements in a row end an association sooner than this, the next one is not asked
+/// at once: it could go on like that for ever. One alone may be leaving its pool, or be killed.
 const SHORT_LIVED: Duration = Duration::from_millis(100);
+
+/// Failovers that the application has not taken. Whoever takes none sends nothing to the next pool
+/// element either, which need not be looked for: what has happened would fill memory.
+const FAILOVERS_WAITING_MAX: usize = 16;
 
 /// How many pool elements are asked for where a certain one is looked for.
 const ITEMS_MAX: u32 = 1024;
@@ -88,6 +92,8 @@ enum Reached {
     Nobody,
     /// Its user transport is none that is spoken here.
     Foreign,
+    /// It was not asked: this pool user has no room.
+    NoRoom,
 }
 
 /// Keeps a session on a pool element, on the pool user's thread.
@@ -102,9 +108,22 @@ pub(super) struct Supervisor {
     pub(super) ended: Arc<Mutex<Option<SessionLost>>>,
 }
 
+impl Drop for Supervisor {
+    /// The pool user may have stopped: who still sends is told so.
+    fn drop(&mut self) {
+        let stopped = || SessionLost {
+            without_element: Duration::ZERO,
+            last: ConnectFailed::Stopped,
+        };
+        lock(&self.ended).get_or_insert_with(stopped);
+    }
+}
+
 impl Supervisor {
     pub(super) async fn run(self, begun: oneshot::Sender<Result<(), ConnectFailed>>) {
+        // What has opened is looked at first, here and below: dropped unseen, it would stay open.
         let begin = tokio::select! {
+            biased;
             opened = self.begin() => opened,
             () = self.sink.closed() => return,
         };
@@ -137,6 +156,7 @@ impl Supervisor {
                 () = self.sink.closed() => return outlet.close(),
             }
             let found = tokio::select! {
+                biased;
                 found = self.open_until_given_up(id) => found,
                 () = self.sink.closed() => return,
             };
@@ -180,17 +200,27 @@ impl Supervisor {
         match self.open(element).await? {
             Reached::Opened(opened) => Ok((id, opened)),
             Reached::Foreign => Err(ConnectFailed::ForeignTransport(id)),
+            Reached::NoRoom => Err(ConnectFailed::TooManyAssociations(id)),
             Reached::Nobody => Err(ConnectFailed::Unreachable(id)),
         }
     }
 
     async fn look_for(&self, id: PoolElementId) -> Result<PoolElement, ConnectFailed> {
-        let pool_handle = self.pool_handle.clone();
-        let resolved = self.client.resolve(pool_handle, Some(ITEMS_MAX)).await;
-        let (resolution, _) = resolved.map_err(|failure| ConnectFailed::Resolve(failure.into()))?;
-        let mut elements = resolution.pool_elements.iter();
-        let element = elements.find(|element| element.id() == id);
-        Ok(element.ok_or(ConnectFailed::Unreachable(id))?.decode())
+        loop {
+            let pool_handle = self.pool_handle.clone();
+            let resolved = self.client.resolve(pool_handle, Some(ITEMS_MAX)).await;
+            let resolved = resolved.map_err(|failure| ConnectFailed::Resolve(failure.into()));
+            let (resolution, source) = resolved?;
+            let mut elements = resolution.pool_elements.iter();
+            if let Some(element) = elements.find(|element| element.id() == id) {
+                return Ok(element.decode());
+            }
+            if source != Source::Cache {
+                return Err(ConnectFailed::Unreachable(id));
+            }
+            // It may have registered since.
+            self.client.purge_cache(self.pool_handle.clone()).await;
+        }
     }
 
     async fn after_loss(
@@ -203,14 +233,14 @@ impl Supervisor {
         if matches!(reason, Ok(DownReason::Closed)) {
             // Closed in good order, it is reachable; it only does not want to be used.
             self.client.avoid(self.pool_handle.clone(), id).await;
-            let too_soon = SHORT_LIVED.saturating_sub(opened_at.elapsed());
-            if std::mem::replace(was_short_lived, !too_soon.is_zero()) {
-                sleep(too_soon).await;
-            }
         } else {
             self.client
                 .report_unreachable(self.pool_handle.clone(), id)
                 .await;
+        }
+        let too_soon = SHORT_LIVED.saturating_sub(opened_at.elapsed());
+        if std::mem::replace(was_short_lived, !too_soon.is_zero()) {
+            sleep(too_soon).await;
         }
     }
 
@@ -218,6 +248,9 @@ impl Supervisor {
         &self,
         failed: PoolElementId,
     ) -> Result<(PoolElementId, Opened), (Duration, ConnectFailed)> {
+        while self.sink.openings_waiting() >= FAILOVERS_WAITING_MAX {
+            sleep(PAUSE_MAX).await;
+        }
         let start = Instant::now();
         let mut pause = PAUSE_MIN;
         loop {
@@ -251,7 +284,7 @@ impl Supervisor {
             }
         }
         let mut tried = Vec::new();
-        let mut foreign = None;
+        let mut passed_over = None;
         loop {
             let selected = self.client.select(self.pool_handle.clone()).await;
             let element = match selected {
@@ -261,12 +294,13 @@ impl Supervisor {
             };
             let id = element.id;
             if tried.contains(&id) {
-                return Err(foreign.unwrap_or(ConnectFailed::Unreachable(id)));
+                return Err(passed_over.unwrap_or(ConnectFailed::Unreachable(id)));
             }
             tried.push(id);
             match self.open(element).await? {
                 Reached::Opened(opened) => return Ok((id, opened)),
-                Reached::Foreign => foreign = Some(ConnectFailed::ForeignTransport(id)),
+                Reached::Foreign => passed_over = Some(ConnectFailed::ForeignTransport(id)),
+                Reached::NoRoom => passed_over = Some(ConnectFailed::TooManyAssociations(id)),
                 Reached::Nobody => {}
             }
         }
@@ -315,6 +349,10 @@ impl Supervisor {
             Ok(Ok(opened)) => Ok(Reached::Opened(opened)),
             Ok(Err(OpenFailed::Ended)) => Err(ConnectFailed::Stopped),
             Ok(Err(OpenFailed::ForeignTransport)) => Ok(Reached::Foreign),
+            // Nothing is wrong with the pool element: there is nothing to report.
+            Ok(Err(OpenFailed::Connect(
+                ConnectError::AlreadyAssociated(_) | ConnectError::TooManyAssociations,
+            ))) => Ok(Reached::NoRoom),
             Ok(Err(_)) | Err(_) => {
                 self.client
                     .report_unreachable(self.pool_handle.clone(), id)
