@@ -60,10 +60,11 @@ async fn own_server(at: &RegistrarAddress) -> (PoolElement, TcpListener) {
 }
 
 async fn message(session: &mut Session) -> Vec<u8> {
-    match soon("a message", session.recv()).await.unwrap() {
-        SessionEvent::Message(received) => received.data,
-        event => panic!("{event:?}"),
-    }
+    let event = soon("a message", session.recv()).await.unwrap();
+    let SessionEvent::Message(received) = event else {
+        panic!("{event:?}");
+    };
+    received.data
 }
 
 #[tokio::test]
