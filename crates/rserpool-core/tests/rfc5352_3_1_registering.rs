@@ -104,6 +104,8 @@ fn a_granted_registration_is_told_once() {
         }]
     );
     assert_eq!(element.snapshot().status, Status::Registered);
+    let next = element.poll_timeout();
+    assert!(next > Some(at(10_000)), "T2 has stopped, T4 runs: {next:?}");
     // A second response, which nobody waits for.
     let outputs = receive(&mut element, 2, 1, registration_response(11, Ok(None)));
     assert_eq!(outputs, []);

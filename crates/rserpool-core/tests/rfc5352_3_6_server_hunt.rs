@@ -52,6 +52,22 @@ fn sh3_sh6_the_first_is_chosen_and_the_others_are_stopped() {
 }
 
 #[test]
+fn sh3_an_association_resets_t5() {
+    let mut patient = config(&[HOME]);
+    patient.timers.t5_server_hunt = ms(1_000);
+    patient.timers.retran_max = ms(60_000);
+    let mut user = PoolUser::new(patient, 1, at(0));
+    drain(&mut user);
+    // 1 s, 2 s, 4 s: now T5 is 8 s.
+    run(&mut user, 7_500);
+    up(&mut user, 7_500, 1, HOME);
+    let outputs = lost(&mut user, 8_000, 1);
+    assert_eq!(connects(&outputs), [HOME]);
+    let outputs = run(&mut user, 10_000);
+    assert_eq!(stops(&untimed(outputs)), [HOME], "within 1 s");
+}
+
+#[test]
 fn sh5_2_another_set_is_tried_when_t5_expires() {
     let mut user = PoolUser::new(config(&FIVE), 1, at(0));
     let first = connects(&drain(&mut user));
