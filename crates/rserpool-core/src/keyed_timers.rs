@@ -43,6 +43,11 @@ impl<K: Clone + Ord> KeyedTimers<K> {
         self.order.clear();
     }
 
+    /// How many run.
+    pub(crate) fn len(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// When this timer runs out, if it runs.
     pub(crate) fn deadline(&self, key: &K) -> Option<Timestamp> {
         self.deadlines.get(key).copied()

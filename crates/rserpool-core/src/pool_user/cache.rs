@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Pool elements of one pool that were selected and may be reported; the oldest is forgotten.
-const USED_MAX: usize = 256;
+pub const USED_MAX: usize = 256;
 
 /// Pool elements of one pool that were reported and are avoided; the oldest is forgotten.
-const SUSPECTS_MAX: usize = 64;
+pub const SUSPECTS_MAX: usize = 64;
 
 /// The last resolution of each pool, as long as there is room, however old: when no registrar
 /// answers, an old one is better than none.
@@ -204,6 +204,11 @@ impl CachedPool {
 
     pub(super) fn len(&self) -> usize {
         self.pool.len()
+    }
+
+    /// Those that were selected, and those that are avoided.
+    pub(super) fn remembered(&self) -> usize {
+        self.used.len() + self.suspects.len()
     }
 
     pub(super) fn received_at(&self) -> Timestamp {

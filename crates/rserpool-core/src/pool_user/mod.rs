@@ -21,6 +21,7 @@ mod snapshot;
 mod subscription;
 mod unreachable;
 
+pub use cache::{SUSPECTS_MAX, USED_MAX};
 pub use config::{Config, Limits};
 pub use event::{Event, ResolveFailure, Source};
 pub use snapshot::{CachedPoolSnapshot, Snapshot};

@@ -23,6 +23,10 @@ pub struct Snapshot {
     pub cache: Vec<CachedPoolSnapshot>,
     /// The pools subscribed to.
     pub subscriptions: Vec<PoolHandle>,
+    /// Reports of unreachable pool elements that wait for a registrar.
+    pub reports: usize,
+    /// Timers that run.
+    pub timers: usize,
     /// Messages that were discarded silently: from nobody in particular, or out of turn.
     pub discarded: u64,
     /// Announces that were not remembered because there were too many.
@@ -36,6 +40,9 @@ pub struct CachedPoolSnapshot {
     pub pool_handle: PoolHandle,
     /// How many pool elements are left of it.
     pub pool_elements: usize,
+    /// How many are remembered because they were selected, or are avoided: of those that are gone,
+    /// too.
+    pub remembered: usize,
     /// How old it is.
     pub age: Duration,
 }
@@ -47,6 +54,7 @@ impl PoolUser {
             CachedPoolSnapshot {
                 pool_handle: pool_handle.clone(),
                 pool_elements: cached.len(),
+                remembered: cached.remembered(),
                 age,
             }
         });
@@ -58,6 +66,8 @@ impl PoolUser {
             requests: self.queries.values().map(Query::waiting).sum(),
             cache: cache.collect(),
             subscriptions: self.subscriptions.keys().cloned().collect(),
+            reports: self.reports.len(),
+            timers: self.timers.len(),
             discarded: self.discarded,
             announces_dropped: self.hunt.announces_dropped(),
         }
