@@ -1,5 +1,5 @@
 //! Kills or drains pool elements that have sessions, in virtual time: what
-//! `cargo xtask sim --kills` and `--drains` call.
+//! `cargo xtask sim --kills`, `--drains` and `--churn` call.
 
 #![expect(
     clippy::disallowed_types,
@@ -7,7 +7,7 @@
 )]
 
 use rserpool_sim::{
-    FaultKind, Outcome, Preset, Scenario, SessionStatistics, drain_serving, kill_serving,
+    FaultKind, Outcome, Preset, Scenario, SessionStatistics, churn, drain_serving, kill_serving,
     trial_scenario, trial_scenario_of,
 };
 use std::fmt::Display;
@@ -41,6 +41,7 @@ struct Options {
     /// How they are killed, if they are not drained.
     how: FaultKind,
     drains: bool,
+    churns: bool,
     scenario: Scenario,
 }
 
@@ -52,6 +53,7 @@ impl Options {
             rounds: 0,
             how: FaultKind::Crash,
             drains: false,
+            churns: false,
             scenario: trial_scenario(),
         };
         let mut rest = arguments.iter();
@@ -65,6 +67,10 @@ impl Options {
                 "--drains" => {
                     options.rounds = parsed(argument, value)?;
                     options.drains = true;
+                }
+                "--churn" => {
+                    options.rounds = parsed(argument, value)?;
+                    options.churns = true;
                 }
                 "--faults" => options.how = parsed(argument, value)?,
                 "--from" => options.first = parsed(argument, value)?,
@@ -81,7 +87,11 @@ impl Options {
                     };
                 }
                 "--preset" => scenario.preset = parsed::<Preset>(argument, value)?,
-                unknown => return Err(format!("no option `{unknown}` with --kills or --drains")),
+                unknown => {
+                    return Err(format!(
+                        "no option `{unknown}` with --kills, --drains or --churn"
+                    ));
+                }
             }
         }
         Ok(options)
@@ -89,6 +99,9 @@ impl Options {
 
     /// Each seed has its share of the rounds.
     fn shares(&self) -> Vec<(u64, u64)> {
+        if self.churns {
+            return vec![(self.first, self.rounds)];
+        }
         let full = self.rounds / ROUNDS_OF_A_SEED;
         let rest = self.rounds % ROUNDS_OF_A_SEED;
         let rounds = (0..full).map(|_| ROUNDS_OF_A_SEED).chain([rest]);
@@ -129,7 +142,12 @@ impl Options {
 
 impl Options {
     fn run_one(&self, seed: u64, rounds: u64) -> Outcome {
-        if self.drains {
+        if self.churns {
+            let (outcome, [first, second]) = churn(seed, &self.scenario, rounds);
+            print(&format_args!("at most, of the first half: {first}"));
+            print(&format_args!("at most, of the second half: {second}"));
+            outcome
+        } else if self.drains {
             drain_serving(seed, &self.scenario, rounds)
         } else {
             kill_serving(seed, &self.scenario, self.how, rounds)

@@ -15,6 +15,7 @@
 mod check;
 mod clock;
 mod fault;
+mod footprint;
 mod network;
 mod node;
 mod octets;
@@ -31,10 +32,11 @@ mod world;
 
 pub use check::{Rule, Violation};
 pub use fault::{Fault, FaultKind, FaultKinds, UnknownFault};
+pub use footprint::Footprint;
 pub use node::NodeId;
 pub use outcome::{Outcome, Statistics, run, run_and_tell};
 pub use scenario::{Peering, Preset, Scenario, UnknownPeering, UnknownPreset};
 pub use session::SessionStatistics;
 pub use transcript::Transcript;
-pub use trial::{drain_serving, kill_serving, trial_scenario, trial_scenario_of};
+pub use trial::{churn, drain_serving, kill_serving, trial_scenario, trial_scenario_of};
 pub use world::World;

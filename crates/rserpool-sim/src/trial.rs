@@ -4,7 +4,7 @@
 //! Must not know how a session goes on.
 
 use crate::outcome::conclude;
-use crate::{Fault, FaultKind, NodeId, Outcome, Scenario, World};
+use crate::{Fault, FaultKind, Footprint, NodeId, Outcome, Scenario, World};
 use rserpool_core::Timestamp;
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ const HANGING: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 
 /// How long a pool element that is drained waits for its sessions: some end, others do not.
 const DEADLINE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(4));
+
+/// The most requests of a short session.
+const REQUESTS_OF_SHORT: u64 = 4;
 
 /// A trial whose rounds take longer than this on the average ends early.
 const ROUND_MAX: Duration = Duration::from_secs(60);
@@ -102,6 +105,41 @@ pub fn drain_serving(seed: u64, scenario: &Scenario, drains: u64) -> Outcome {
         scenario,
         &format!("--drains {drains}"),
     )
+}
+
+/// So many short sessions, one after the other, while pool elements that serve them are killed.
+/// What all remember is looked at each time a hundredth of them has finished: the most in the first
+/// half and the most in the second. They are about the same, and within their limits, or that is a
+/// violation.
+pub fn churn(seed: u64, scenario: &Scenario, sessions: u64) -> (Outcome, [Footprint; 2]) {
+    let mut world = World::new(seed, scenario);
+    world.sessions.requests_max = REQUESTS_OF_SHORT;
+    world.run_for(BEGINNING);
+    let mut most = [Footprint::default(); 2];
+    let mut looks = 0;
+    while world.statistics().sessions.finished < sessions && world.violations().is_empty() {
+        let pause = world.random.between(PAUSE.0, PAUSE.1);
+        world.run_for(pause);
+        if let Some(victim) = victim(&mut world) {
+            let lasts = Some(world.random.between(AWAY.0, AWAY.1));
+            world.inject(Fault {
+                kind: FaultKind::Crash,
+                nodes: vec![victim],
+                lasts,
+                amount: Duration::ZERO,
+            });
+        }
+        let finished = world.statistics().sessions.finished;
+        if finished * 100 >= looks * sessions {
+            looks += 1;
+            let now = world.check_footprint();
+            let half = usize::from(finished * 2 > sessions);
+            most[half] = most[half].max(now);
+        }
+    }
+    world.check_growth(most);
+    let again = format!("--churn {sessions}");
+    (told(conclude(world), seed, scenario, &again), most)
 }
 
 /// One that has sessions, unless half of its pool is away: sessions are to have a place to go.

@@ -56,6 +56,15 @@ impl World {
         }
     }
 
+    /// Over UDP, nobody says that the other end is gone.
+    pub(crate) fn check_is_told(&mut self, end: EndId) {
+        let association = &self.associations[end.association() as usize];
+        if association.has_datagrams() {
+            let text = format_args!("is told of the loss of what has datagrams only");
+            self.violate(Rule::DataOnly, self.node_of(end), text);
+        }
+    }
+
     /// Over TCP and UDP there are data and nothing else.
     pub(crate) fn check_control(&mut self, end: EndId) {
         if !self.has_control_channel(end) {

@@ -55,6 +55,8 @@ pub enum Rule {
     BusinessCard,
     /// Without SCTP there is no control channel; over UDP, nobody is told of a loss.
     DataOnly,
+    /// What pool users remember does not grow with the sessions that come and go.
+    Footprint,
     /// Wherever a session goes on, its latest cookie comes first.
     LatestCookie,
     /// Once faults stop, all registrars are ready and know the same.
@@ -96,6 +98,7 @@ impl fmt::Display for Rule {
             Self::DrainedRepeats => "who was drained has nothing repeated",
             Self::BusinessCard => "a business card says who comes next",
             Self::DataOnly => "without SCTP there are data and nothing else",
+            Self::Footprint => "sessions leave nothing behind",
             Self::LatestCookie => "the latest cookie comes first",
             Self::Agreement => "all registrars are ready and know the same again",
             Self::Registered => "all who live are registered again, and nobody else",

@@ -33,6 +33,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// The most requests of a session, unless something else is wanted.
 const REQUESTS_MAX: u64 = 400;
 
+/// The most requests of a session that wait for their answer.
+pub(crate) const WINDOW_MAX: u64 = 8;
+
 /// Numbers a session; never used twice in a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct SessionId(pub(crate) u32);

@@ -433,6 +433,7 @@ impl World {
     }
 
     fn tell_session_lost(&mut self, end: EndId) {
+        self.check_is_told(end);
         let association = &mut self.associations[end.association() as usize];
         for octets in association.ends[end.side()].unsent.take() {
             self.octets.release(octets);

@@ -8,7 +8,9 @@ use crate::check::Rule;
 use crate::network::{Channel, EndId};
 use crate::node::{NodeId, Status, association_id};
 use crate::schedule::Occurrence;
-use crate::session::{Data, FailedOver, HeldSession, Interruption, Packet, SessionId, Stage};
+use crate::session::{
+    Data, FailedOver, HeldSession, Interruption, Packet, SessionId, Stage, WINDOW_MAX,
+};
 use rserpool_core::session::{PoolUserSessionEvent, PoolUserSessionInput, PoolUserSessionOutput};
 use rserpool_wire::asap::Message;
 use std::time::Duration;
@@ -24,9 +26,6 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 
 /// A pool element that closes an association sooner than this is not asked again at once.
 const SHORT_LIVED: Duration = Duration::from_millis(100);
-
-/// The most requests of a session that wait for their answer.
-const WINDOW_MAX: u64 = 8;
 
 /// The most requests that are sent at once.
 const BURST_MAX: u64 = 4;
