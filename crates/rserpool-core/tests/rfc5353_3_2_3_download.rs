@@ -123,7 +123,8 @@ fn step_4c_what_was_known_before_is_replaced() {
     hear(&mut registrar, 0, C, addition(C, &of_c));
     begin(&mut registrar);
     let changed = living(of_c, 61);
-    let outputs = hear(&mut registrar, 2, B, table(B, &[changed.clone()], false));
+    let listed = table(B, std::slice::from_ref(&changed), false);
+    let outputs = hear(&mut registrar, 2, B, listed);
     let replaced = event(Event::PoolElementChanged {
         pool_handle: echo(),
         pool_element: PoolElementId(7),
