@@ -252,6 +252,46 @@ fn queue_is_full_until_the_peer_acknowledges() {
     network.send(0, ours, message(0, 0, vec![0; 60_000]));
 }
 
+/// Carries what is there between two hosts by hand: their events are not fetched, so that windows
+/// close.
+fn carry(network: &mut Network, client: usize, server: usize) {
+    for (from, to, source) in [(client, server, address(1)), (server, client, address(2))] {
+        network.hosts[from].endpoint.handle_timeout(network.now);
+        while let Some(transmit) = network.hosts[from].endpoint.poll_transmit() {
+            let endpoint = &mut network.hosts[to].endpoint;
+            endpoint.handle_datagram(network.now, source, None, &transmit.payload);
+        }
+    }
+}
+
+#[test]
+fn rfc_9260_9_2_a_window_that_stays_closed_does_not_keep_an_association_that_closes() {
+    let mut network = Network::new(1);
+    let client = network.add(client_config());
+    let server = network.add(server_config());
+    let (ours, _) = network.associate(client, server);
+    while network.hosts[client]
+        .endpoint
+        .send(network.now, ours, message(0, 0, vec![0; 9_000]))
+        .is_ok()
+    {
+        carry(&mut network, client, server);
+    }
+    network.hosts[client].endpoint.shutdown(network.now, ours);
+    let closed_at = network.now;
+    let reason = loop {
+        network.now = network.now + Duration::from_millis(20);
+        carry(&mut network, client, server);
+        let waited = network.now.saturating_duration_since(closed_at);
+        assert!(waited < Duration::from_secs(60), "it is kept");
+        let endpoint = &mut network.hosts[client].endpoint;
+        if let Some(Event::Down { reason, .. }) = endpoint.poll_event() {
+            break reason;
+        }
+    };
+    assert_eq!(reason, DownReason::Lost);
+}
+
 #[test]
 fn a_driver_that_fetches_nothing_closes_the_window() {
     let mut network = Network::new(1);
