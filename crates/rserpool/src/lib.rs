@@ -40,7 +40,7 @@
 //! | | |
 //! |---|---|
 //! | [`PoolElement`], [`Connection`] | a server, and a user of it |
-//! | [`PoolUser`], [`Session`], [`Subscription`] | a client |
+//! | [`PoolUser`], [`Session`], [`PoolSender`], [`Subscription`] | a client |
 //! | [`Connection::send_cookie`], [`CookieSeal`] | state that outlives its server |
 //! | [`PoolElement::drain`] | the end of a server that nobody notices |
 //! | [`Registrar`] | the RFCs' "ENRP server" |
@@ -56,15 +56,16 @@
 //! | deregistration.request | [`PoolElement::deregister`], [`PoolElement::drain`] |
 //! | cache_populate_request, translation.request | [`PoolUser::resolve`] |
 //! | cache_purge_request | [`PoolUser::purge_cache`] |
-//! | data.send.request to a pool handle | [`PoolUser::connect`], then [`Session::send_message`] |
-//! | … to a pool element handle | [`SessionBuilder::pool_element`] |
+//! | data.send.request to a pool handle | [`PoolSender::send`], [`Session::send_message`] |
+//! | … to a pool element handle | [`PoolSender::send_to`], [`SessionBuilder::pool_element`] |
+//! | … to a transport address | [`PoolUser::connect_to`] |
 //! | ASAP_SEND_FAILOVER, ASAP_SEND_NO_FAILOVER | [`OnFailover::Resend`], [`OnFailover::Return`] |
-//! | ASAP_SEND_TO_LAST | all messages of a [`Session`], until it fails over |
+//! | ASAP_SEND_TO_LAST | [`PoolSender::send_to_last`]; all messages of a [`Session`] |
+//! | ASAP_SEND_TO_ALL | [`PoolSender::send_to_all`] |
+//! | … with ASAP_SEND_TO_SELF | [`PoolSender::send_to_all_and_self`] |
 //! | ASAP_SCTP_UNORDER | [`SessionMessage::unordered()`] |
-//! | ASAP_SEND_TO_ALL, ASAP_SEND_TO_SELF | not there: a session with each pool element |
-//! | … to a transport address | not there: no failover, so a socket of the application's |
-//! | data.received, error.report | [`SessionEvent`] |
-//! | transport.failure | [`PoolUser::report_unreachable`], [`PoolUser::next_server`] |
+//! | data.received, error.report | [`SessionEvent`], [`PoolEvent`] |
+//! | transport.failure | [`PoolUser::report_unreachable`], [`Session::report_failure`] |
 //!
 //! Each is used from any tokio runtime and works beside it: a registrar on a thread of its own,
 //! all pool elements and pool users of a process on as many threads as it has processors.

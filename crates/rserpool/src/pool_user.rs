@@ -10,7 +10,7 @@ use rserpool_net::{
     EventReceiver, Multicast, NetError, NetworkStatistics, PoolUserClient, PoolUserConfig,
     PoolUserNode, Port, SctpMode,
 };
-use rserpool_wire::asap::Resolution;
+use rserpool_wire::asap::{BusinessCard, Resolution};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -122,6 +122,14 @@ impl PoolUser {
         pool_handle: impl Into<PoolHandle>,
     ) -> Result<Session, ConnectFailed> {
         self.session(pool_handle).connect().await
+    }
+
+    /// A session with the pool of a business card (RFC 5352 §3.9), to call back a user that is a
+    /// pool element too: the pool is resolved if it is not known (BC1), and the session begins with
+    /// one of those whom the card recommends, in its order (BC2).
+    pub fn call_back(&self, card: &BusinessCard) -> SessionBuilder {
+        let session = self.session(card.pool_handle.clone());
+        session.recommended(&card.pool_elements)
     }
 
     /// Sends messages to a pool, each by itself: to whom the policy selects for it, to one pool

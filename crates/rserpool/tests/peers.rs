@@ -144,3 +144,42 @@ async fn business_cards_go_both_ways_in_one_session() {
     let card = card_of(&mut connection).await;
     assert_eq!(ids(&card), [second.id()], "the next one is told, too");
 }
+
+/// A pool element calls back the pool of a user that told it by whom it can be replaced: a pool
+/// that this process has not heard of (BC1), at whom the card recommends (BC2).
+#[tokio::test]
+async fn bc1_bc2_a_pool_element_calls_back_at_whom_the_card_recommends() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let mut service = element(&at).register().await.unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..20 {
+        peers.push(peer(&at).register().await.unwrap());
+    }
+    let asking = user(&at).start().await.unwrap();
+    let session = asking.connect("echo").await.unwrap();
+    let mut card = peers[0].business_card(&asking).await.unwrap();
+    // One that has gone, and one that would be the last by its policy.
+    card.pool_elements.truncate(19);
+    card.pool_elements.reverse();
+    let order = ids(&card);
+    let gone = peers.iter().position(|peer| peer.id() == order[0]);
+    let gone = peers.remove(gone.unwrap());
+    soon("deregister", gone.deregister()).await;
+    session.set_business_card(card.clone()).await;
+    let mut connection = soon("accept", service.accept()).await.unwrap();
+    let told = card_of(&mut connection).await;
+    assert_eq!(told, card);
+
+    let user = user(&at).start().await.unwrap();
+    for _ in 0..3 {
+        let back = soon("connect", user.call_back(&told).connect()).await;
+        assert_eq!(back.unwrap().element().id, order[1]);
+    }
+    // None of them is there: whoever is in the pool.
+    let mut strangers = told.clone();
+    strangers.pool_elements.truncate(1);
+    let back = soon("connect", user.call_back(&strangers).connect()).await;
+    let back = back.unwrap().element().id;
+    assert!(peers.iter().any(|peer| peer.id() == back));
+}

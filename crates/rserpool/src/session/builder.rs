@@ -4,9 +4,9 @@ use super::rebuild::{Rebuild, StateSender};
 use super::supervisor::{Failover, First, Supervisor};
 use super::{Session, SessionElement, Shared};
 use crate::{ConnectFailed, SessionTimers};
-use rserpool_core::session::Undelivered;
+use rserpool_core::session::{PREFERRED_ELEMENTS_MAX, Undelivered};
 use rserpool_net::{Incoming, PoolUserNode, SessionControl, inlet};
-use rserpool_wire::parameter::PoolElement;
+use rserpool_wire::parameter::{EncodedPoolElement, PoolElement};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -45,6 +45,14 @@ impl SessionBuilder {
     /// where it was before. Otherwise with whom the policy of the pool selects.
     pub fn pool_element(mut self, pool_element: PoolElementId) -> Self {
         self.first = First::PoolElement(pool_element);
+        self
+    }
+
+    /// Begins with one of these, the best first, as far as a registrar knows them; with whom the
+    /// policy selects if none of them is there.
+    pub(crate) fn recommended(mut self, pool_elements: &[EncodedPoolElement]) -> Self {
+        let ids = pool_elements.iter().map(EncodedPoolElement::id);
+        self.first = First::Recommended(ids.take(PREFERRED_ELEMENTS_MAX).collect());
         self
     }
 

@@ -52,6 +52,8 @@ pub(super) enum First {
     Selected,
     /// This pool element of the pool.
     PoolElement(PoolElementId),
+    /// One of these, the best first; whom the policy selects if none can be reached.
+    Recommended(Vec<PoolElementId>),
     /// Whoever is there.
     Known(Box<PoolElement>),
 }
@@ -194,6 +196,12 @@ impl Supervisor {
         let element = match &self.first {
             First::Selected => return self.open_first().await,
             First::PoolElement(id) => self.look_for(*id).await?,
+            First::Recommended(ids) => {
+                return match self.open_recommended(ids.clone()).await? {
+                    Some(opened) => Ok(opened),
+                    None => self.open_first().await,
+                };
+            }
             First::Known(element) => PoolElement::clone(element),
         };
         let id = element.id;
@@ -277,11 +285,10 @@ impl Supervisor {
         &self,
         failed: Option<PoolElementId>,
     ) -> Result<(PoolElementId, Opened), ConnectFailed> {
-        for element in self.preferred(failed).await {
-            let id = element.id;
-            if let Reached::Opened(opened) = self.open(element).await? {
-                return Ok((id, opened));
-            }
+        let mut preferred = self.control.preferred();
+        preferred.retain(|id| Some(*id) != failed);
+        if let Some(opened) = self.open_recommended(preferred).await? {
+            return Ok(opened);
         }
         let mut tried = Vec::new();
         let mut passed_over = None;
@@ -306,12 +313,24 @@ impl Supervisor {
         }
     }
 
-    /// Those that the pool element that failed recommends, as far as a registrar knows them: its
-    /// word sends nobody anywhere (RFC 5352 §3.9).
-    async fn preferred(&self, failed: Option<PoolElementId>) -> Vec<PoolElement> {
-        let mut preferred = self.control.preferred();
-        preferred.retain(|id| Some(*id) != failed);
-        if preferred.is_empty() {
+    /// The first of those that a business card recommends that can be reached.
+    async fn open_recommended(
+        &self,
+        recommended: Vec<PoolElementId>,
+    ) -> Result<Option<(PoolElementId, Opened)>, ConnectFailed> {
+        for element in self.known(recommended).await {
+            let id = element.id;
+            if let Reached::Opened(opened) = self.open(element).await? {
+                return Ok(Some((id, opened)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Those that a business card recommends, as far as a registrar knows them: the word of its
+    /// sender sends nobody anywhere (RFC 5352 §3.9).
+    async fn known(&self, recommended: Vec<PoolElementId>) -> Vec<PoolElement> {
+        if recommended.is_empty() {
             return Vec::new();
         }
         let few = u32::try_from(PREFERRED_ELEMENTS_MAX).ok();
@@ -324,7 +343,7 @@ impl Supervisor {
             elements.any(|element| element.id() == *id)
         };
         // In a large pool they may be among those that are not known yet.
-        if !preferred.iter().all(lists) {
+        if !recommended.iter().all(lists) {
             let more = self
                 .client
                 .resolve(self.pool_handle.clone(), Some(ITEMS_MAX));
@@ -336,7 +355,7 @@ impl Supervisor {
             let mut elements = resolution.pool_elements.iter();
             elements.find(|element| element.id() == id)
         };
-        let known = preferred.into_iter().filter_map(known);
+        let known = recommended.into_iter().filter_map(known);
         known.map(EncodedPoolElement::decode).collect()
     }
 
