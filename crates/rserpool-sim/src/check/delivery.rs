@@ -1,5 +1,5 @@
-//! Of a session's requests that have not arrived, none is forgotten: it is sent again or given back,
-//! as its sender wanted (RFC 5352 §6.5.5).
+//! Of a session's requests that have not arrived, none is forgotten: it is sent again or given
+//! back, as its sender wanted (RFC 5352 §6.5.5).
 //!
 //! Must not know what an answer is to be.
 
