@@ -7,6 +7,9 @@
 //!
 //! Sealed with XChaCha20-Poly1305: encrypted and authenticated together with the version. Its
 //! nonces are long enough to be drawn at random by any number of pool elements with one key.
+//!
+//! The pool elements of a pool have different clocks, and somebody may set one. A clock that is
+//! set while a pool element runs makes no cookie expire early; some hold longer.
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
@@ -15,7 +18,8 @@ use rserpool_wire::{PoolElementId, PoolHandle};
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How this layout begins. Another one gets another number.
 const VERSION: u8 = 1;
@@ -85,6 +89,10 @@ impl FromStr for CookieKey {
 /// Seals the state of a session in a cookie, and opens the cookies of the other pool elements of
 /// its pool.
 ///
+/// What is opened was sealed for this pool and not changed. It need not be the latest, nor of this
+/// pool user: who has a cookie can echo it again, here and elsewhere, until it expires. Put in the
+/// state what says whose it is, and keep elsewhere what must not be used twice.
+///
 /// ```
 /// use rserpool::{CookieKey, CookieSeal, PoolElementId};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -110,6 +118,8 @@ pub struct CookieSeal {
 impl CookieSeal {
     /// Seals for this pool, as this pool element. Cookies hold for an hour.
     pub fn new(key: CookieKey, pool_handle: impl Into<PoolHandle>, element: PoolElementId) -> Self {
+        // From now on it is known when the clock is set.
+        Clocks::now();
         Self {
             key,
             former_keys: Vec::new(),
@@ -147,7 +157,7 @@ impl CookieSeal {
     /// # Errors
     /// See [`SealFailed`].
     pub fn seal(&self, state: &[u8]) -> Result<Vec<u8>, SealFailed> {
-        self.seal_at(since_1970(), state)
+        self.seal_at(Clocks::now().latest, state)
     }
 
     /// The state in a cookie.
@@ -155,7 +165,7 @@ impl CookieSeal {
     /// # Errors
     /// See [`CookieRefused`].
     pub fn open(&self, cookie: &[u8]) -> Result<Vec<u8>, CookieRefused> {
-        self.open_at(since_1970(), cookie)
+        self.open_at(Clocks::now().earliest, cookie)
     }
 
     fn seal_at(&self, now: Duration, state: &[u8]) -> Result<Vec<u8>, SealFailed> {
@@ -226,6 +236,32 @@ fn payload(octets: &[u8]) -> Payload<'_, '_> {
     Payload {
         msg: octets,
         aad: &[VERSION],
+    }
+}
+
+/// What time it may be: by the system's clock, or by what that showed when it was first asked and
+/// the time since.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Clocks {
+    earliest: Duration,
+    latest: Duration,
+}
+
+impl Clocks {
+    fn now() -> Self {
+        static FIRST: OnceLock<(Instant, Duration)> = OnceLock::new();
+        let wall = since_1970();
+        let (at, first) = *FIRST.get_or_init(|| (Instant::now(), wall));
+        Self::of(wall, first.saturating_add(at.elapsed()))
+    }
+
+    /// Either may be wrong: the first if the clock has been set, the second if it has been put
+    /// right. A cookie that holds too long does less harm than a session that is lost.
+    fn of(wall: Duration, steady: Duration) -> Self {
+        Self {
+            earliest: wall.min(steady),
+            latest: wall.max(steady),
+        }
     }
 }
 
@@ -370,6 +406,32 @@ mod tests {
         let expired = |ago| Err(CookieRefused::Expired(ago));
         assert_eq!(seal().open_at(NOW + life, &cookie), expired(Duration::ZERO));
         assert_eq!(seal().open_at(NOW + 2 * life, &cookie), expired(life));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_while_it_runs_makes_no_cookie_expire_early() {
+        let year = Duration::from_secs(365 * 24 * 3600);
+        let steady = 40 * year;
+        for wall in [steady + year, steady - year, Duration::ZERO] {
+            let set = Clocks::of(wall, steady);
+            // What others sealed before, or seal now with their clocks, is opened here.
+            let theirs = seal().seal_at(steady, b"state").unwrap();
+            assert_eq!(seal().open_at(set.earliest, &theirs).unwrap(), b"state");
+            // What is sealed here is opened by others.
+            let ours = seal().seal_at(set.latest, b"state").unwrap();
+            assert_eq!(seal().open_at(steady, &ours).unwrap(), b"state");
+        }
+        let right = Clocks::of(steady, steady);
+        let old = seal().seal_at(steady - 2 * LIFE, b"state").unwrap();
+        let refused = seal().open_at(right.earliest, &old);
+        assert_eq!(refused, Err(CookieRefused::Expired(LIFE)));
+    }
+
+    #[test]
+    fn a_life_of_any_length_is_sealed() {
+        let seal = seal().life(Duration::MAX);
+        let cookie = seal.seal_at(NOW, b"state").unwrap();
+        assert_eq!(seal.open_at(100 * NOW, &cookie).unwrap(), b"state");
     }
 
     #[test]
