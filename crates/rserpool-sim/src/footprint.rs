@@ -139,13 +139,20 @@ impl World {
     }
 
     /// What there was at most in the second half of a long run is what there was in the first, give
-    /// or take what chance does.
+    /// or take what chance does; but for what is remembered until there are so many.
     pub(crate) fn check_growth(&mut self, [first, second]: [Footprint; 2]) {
-        let pairs = first.each().into_iter().zip(second.each());
-        let grown = pairs.filter(|((_, before), (_, after))| {
-            *after > before + before / 2 + self.roster.users.len()
-        });
-        if grown.count() > 0 {
+        let growing = |most: Footprint| Footprint {
+            remembered: 0,
+            tried: 0,
+            ..most
+        };
+        let pairs = growing(first)
+            .each()
+            .into_iter()
+            .zip(growing(second).each());
+        let mut pairs = pairs.map(|((_, before), (_, after))| (before, after));
+        let chance = self.roster.users.len();
+        if pairs.any(|(before, after)| after > before + before / 2 + chance) {
             let node = self.roster.users.first().copied().unwrap_or_default();
             let text = format_args!("and all others had {first}, and then {second}");
             self.violate(Rule::Footprint, node, text);

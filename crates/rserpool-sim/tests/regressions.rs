@@ -1,6 +1,8 @@
 //! Seeds that broke something once, each with what it was in one sentence.
 
-use rserpool_sim::{Fault, FaultKind, NodeId, Peering, Preset, Scenario, World, run};
+use rserpool_sim::{
+    Fault, FaultKind, NodeId, Peering, Preset, Scenario, World, run, trial_scenario,
+};
 use std::time::Duration;
 
 fn assert_holds(seed: u64, scenario: &Scenario) {
@@ -217,4 +219,49 @@ fn seed_2923_a_registrar_that_had_stood_still_asked_a_peer_over_a_lost_associati
 #[test]
 fn seed_9483_a_stranger_took_the_identifier_of_a_suspected_registrar_and_removed_its_elements() {
     assert_holds(9483, &Scenario::random(9483));
+}
+
+/// The simulator's own mistake: a stranger had registered under an identifier that a pool element
+/// got at another registrar a moment before the stranger's was given up.
+#[test]
+fn seed_400309_a_stranger_s_entry_under_a_pool_element_s_identifier_may_be_given_up() {
+    assert_holds(400_309, &Scenario::random(400_309));
+}
+
+/// The simulator's own mistake: a registrar whose clock stood still had asked while the pool
+/// element's did too, and has waited to the end since its own went on.
+#[test]
+fn seed_400379_a_registrar_whose_clock_stood_still_may_give_up_whom_it_asked_before() {
+    assert_holds(400_379, &Scenario::random(400_379));
+}
+
+/// A false peer had said of pool elements over UDP that they were over SCTP. What their home says
+/// does not go with that pool: the false copies are removed first, and the audit after that brings
+/// the true ones.
+#[test]
+fn seed_401228_what_a_false_peer_said_of_a_pool_is_removed_before_the_truth_is_taken() {
+    assert_holds(401_228, &Scenario::random(401_228));
+}
+
+/// An application asked for one pool element, and that took the place of the pool that the sessions
+/// beside it had: when all registrars were gone and then that pool element, they knew nobody else,
+/// though the others lived. The same as F13 in `sessions.rs`, without a stop.
+#[test]
+fn seed_1_who_asks_for_one_pool_element_leaves_sessions_somebody_to_go_to() {
+    let scenario = Scenario {
+        multicast: false,
+        ..trial_scenario()
+    };
+    let mut world = World::new(1, &scenario);
+    world.run_for(Duration::from_secs(20));
+    let minute = Some(Duration::from_secs(60));
+    for registrar in world.registrars().to_vec() {
+        world.inject(fault(FaultKind::Vanish, &[registrar], minute));
+    }
+    for element in world.elements()[..4].to_vec() {
+        world.inject(fault(FaultKind::Crash, &[element], minute));
+        world.run_for(Duration::from_secs(10));
+    }
+    assert_eq!(world.sessions_without_answer(Duration::from_secs(4)), 0);
+    assert_eq!(world.violations(), []);
 }

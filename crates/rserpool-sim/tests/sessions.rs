@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
 
 use rserpool_sim::{
-    Fault, FaultKind, NodeId, Outcome, Preset, Scenario, World, drain_serving, kill_serving, run,
-    trial_scenario, trial_scenario_of,
+    Fault, FaultKind, NodeId, Outcome, Preset, Scenario, World, churn, drain_serving, kill_serving,
+    run, trial_scenario, trial_scenario_of,
 };
 use std::time::Duration;
 
@@ -191,6 +191,24 @@ fn rfc3237_2_7_serving_elements_are_drained_under_load_and_no_session_fails() {
         );
         let gap = p99(&sessions.gaps_in_all);
         assert!(gap <= Duration::from_millis(150), "seed {seed}: {gap:?}");
+    }
+}
+
+#[test]
+fn f12_sessions_that_come_and_go_leave_nothing_behind() {
+    // `cargo xtask sim --churn 1000000` is the long form.
+    for pools in [1, 4] {
+        let (outcome, most) = churn(1, &trial_scenario_of(pools), 3_000);
+        assert_holds(&outcome);
+        let sessions = outcome.statistics.sessions;
+        assert!(
+            sessions.finished >= 3_000 && sessions.moves > 0,
+            "{sessions}"
+        );
+        for footprint in most {
+            let users = 20 * pools;
+            assert!(footprint.sessions <= users && footprint.remembered > 0);
+        }
     }
 }
 

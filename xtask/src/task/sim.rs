@@ -16,8 +16,10 @@ const HELP: &str = include_str!("../../../crates/rserpool-sim/examples/seeds.txt
 fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut command = process::cargo();
     command.args(["run", "--quiet", "--release", "--package", "rserpool-sim"]);
-    let is_of_trials = |argument: &String| argument == "--kills" || argument == "--drains";
-    let is_trial = arguments.iter().any(is_of_trials);
+    let of_trials = ["--kills", "--drains", "--churn"];
+    let is_trial = arguments
+        .iter()
+        .any(|argument| of_trials.contains(&argument.as_str()));
     let program = if is_trial { "sessions" } else { "seeds" };
     command.args(["--example", program, "--"]);
     process::run(command.args(arguments))

@@ -268,7 +268,7 @@ impl World {
     }
 
     pub(crate) fn check_registrar_event(&mut self, node: NodeId, event: &registrar::Event) {
-        use registrar::Event;
+        use registrar::{Event, UpdateRefusal};
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "only some events tell of the handlespace"
@@ -297,6 +297,12 @@ impl World {
                 reason,
                 ..
             } => self.check_removed(node, pool_handle, *pool_element, *reason),
+            Event::UpdateRefused {
+                pool_handle,
+                pool_element,
+                reason: UpdateRefusal::Inconsistent,
+                ..
+            } => self.note_inconsistent(node, (pool_handle.clone(), *pool_element)),
             Event::PoolElementLearnt {
                 pool_handle,
                 pool_element,

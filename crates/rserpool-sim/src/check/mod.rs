@@ -56,6 +56,8 @@ pub(crate) struct Checker {
     takeovers: BTreeMap<Key, u32>,
     /// Replicas that were corrupted on purpose, with whose.
     corrupted: BTreeSet<(NodeId, Key)>,
+    /// When what a registrar said of a pool element did not go with its pool at another one.
+    inconsistent: BTreeMap<(NodeId, Key), Timestamp>,
 }
 
 /// Who registers under an identifier.
@@ -125,6 +127,7 @@ impl Checker {
             put_off: Vec::new(),
             takeovers: BTreeMap::new(),
             corrupted: BTreeSet::new(),
+            inconsistent: BTreeMap::new(),
         }
     }
 

@@ -65,9 +65,9 @@ impl World {
         };
         let is_own = view.id == Some(listed.home);
         let is_right = match listed.end {
-            Some(end) if is_own => self.may_be_removed(handle, id, end, reason),
+            Some(end) if is_own => self.may_be_removed(registrar, handle, id, end, reason),
             // It was to be reached, and never was.
-            None if is_own => self.may_be_given_up(handle, id, reason),
+            None if is_own => self.may_be_given_up(registrar, handle, id, reason),
             _ => self.may_be_forgotten(registrar, handle, id, listed.home),
         };
         if is_right {
@@ -79,6 +79,7 @@ impl World {
 
     fn may_be_removed(
         &self,
+        registrar: NodeId,
         handle: &PoolHandle,
         id: PoolElementId,
         end: EndId,
@@ -109,7 +110,11 @@ impl World {
             | RemovalReason::KeepAliveTimeout
             | RemovalReason::ReportedUnreachable => timers.keep_alive_timeout * 2,
         };
-        node.disturbed_until.max(association.disturbed_until) + patience >= self.now
+        // A registrar whose clock stood still asked before that, perhaps while something else was
+        // wrong, and has waited since.
+        let disturbed_until = self.nodes[registrar.index()].disturbed_until;
+        let disturbed_until = disturbed_until.max(node.disturbed_until);
+        disturbed_until.max(association.disturbed_until) + patience >= self.now
     }
 
     /// Whether a pool element is where whoever resolves it would look.

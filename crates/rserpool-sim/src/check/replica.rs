@@ -46,6 +46,14 @@ impl World {
         if self.checker.corrupted.contains(&(registrar, key)) {
             return true;
         }
+        if self
+            .checker
+            .inconsistent
+            .get(&(registrar, (handle.clone(), id)))
+            == Some(&self.now)
+        {
+            return true;
+        }
         let Some(node) = self.registrar_node(home) else {
             return true;
         };
@@ -55,9 +63,35 @@ impl World {
         !(is_kept && self.is_in_touch(registrar, node, grace))
     }
 
+    /// A false peer had said something else of it, which does not go with what its home says: the
+    /// one is removed with the next audit, the other comes with the one after that.
+    pub(super) fn note_inconsistent(&mut self, registrar: NodeId, key: Key) {
+        if self.scenario.faults.contains(FaultKind::FalsePeer) {
+            self.checker.inconsistent.insert((registrar, key), self.now);
+        }
+    }
+
+    /// Whether a pool element is registered at another registrar, over an association of its own:
+    /// what this one has under its name is somebody else's.
+    fn is_served_elsewhere(
+        &self,
+        registrar: NodeId,
+        handle: &PoolHandle,
+        id: PoolElementId,
+        node: NodeId,
+    ) -> bool {
+        let mut others = self.roster.registrars.iter();
+        others.any(|other| {
+            let own = self.checker.registrars[other.index()].find_own(handle, id);
+            let end = own.and_then(|own| own.end);
+            *other != registrar && end.is_some_and(|end| self.node_of(end.other()) == node)
+        })
+    }
+
     /// A registrar gives a pool element up that it has taken over and not reached.
     pub(super) fn may_be_given_up(
         &self,
+        registrar: NodeId,
         handle: &PoolHandle,
         id: PoolElementId,
         reason: RemovalReason,
@@ -75,6 +109,7 @@ impl World {
         // What a stranger invented under its name is not there.
         let is_forged = self.scenario.faults.contains(FaultKind::FalsePeer);
         !is_there
+            || self.is_served_elsewhere(registrar, handle, id, identity.node)
             || is_cut_off
             || is_forged
             || reason == RemovalReason::AssociationLost
