@@ -120,6 +120,46 @@ async fn peers_are_called_back() {
 }
 
 #[tokio::test]
+async fn work_that_a_worker_did_not_finish_is_done_by_another() {
+    let (_registrar, at) = scope().await;
+    let queue = example("work_queue").await;
+    let mut workers = two(&queue, &["work", &at], "worker ").await;
+    let mut boss = Example::start(&queue, &[&at]);
+    boss.say("one").await;
+    let line = boss.line().await;
+    let first = line.strip_prefix("ONE by ").unwrap().to_owned();
+    boss.say("two").await;
+    let line = boss.line().await;
+    let second = line.strip_prefix("TWO by ").unwrap().to_owned();
+    assert_ne!(first, second, "they take turns");
+    let stopped = workers.iter().find(|(id, _)| *id == first).unwrap();
+    stopped.1.stop();
+    for number in 0..20 {
+        boss.say(&format!("task {number}")).await;
+    }
+    kill(&mut workers, &first).await;
+    let mut done = Vec::new();
+    for _ in 0..20 {
+        let line = boss.line().await;
+        done.push(
+            line.strip_suffix(&format!(" by {second}"))
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    done.sort_unstable();
+    let mut all: Vec<_> = (0..20).map(|number| format!("TASK {number}")).collect();
+    all.sort_unstable();
+    assert_eq!(done, all);
+    let (worker, mut last) = workers.pop().unwrap();
+    boss.end_of_input();
+    assert_eq!(boss.line().await, "1 workers go home");
+    boss.ended().await;
+    last.line_after(&format!("worker {worker} goes home")).await;
+    last.ended().await;
+}
+
+#[tokio::test]
 async fn a_policy_of_ones_own_is_followed() {
     let mut policy = Example::start(&example("own_policy").await, &[]);
     for _ in 0..3 {

@@ -55,8 +55,22 @@ impl Example {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Sends SIGSTOP.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
-        kill(pid, Signal::SIGTERM).unwrap();
+        kill(pid, signal).unwrap();
+    }
+
+    /// Ends its standard input.
+    pub(crate) fn end_of_input(&mut self) {
+        self.stdin = None;
     }
 
     /// As `kill -9` does.
