@@ -248,6 +248,45 @@ async fn bc2_a_recommended_pool_element_is_found_in_a_large_pool() {
     assert_eq!(to, best);
 }
 
+/// Whoever recommends must not make its users wait for registrars that are gone.
+#[tokio::test]
+async fn bc2_with_all_registrars_down_a_card_does_not_hold_up_the_failover() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let mut elements = Vec::new();
+    for _ in 0..3 {
+        elements.push(element(&at).register().await.unwrap());
+    }
+    // It would wait for a minute until it gives a request up.
+    let user = user(&at).timers(rserpool::Timers::rfc()).start();
+    let user = user.await.unwrap();
+    let mut session = user.connect("echo").await.unwrap();
+    let known = user.resolve("echo").await.unwrap().pool_elements;
+    let id = session.element().id;
+    let serving = elements.iter().position(|element| element.id() == id);
+    let mut first = elements.remove(serving.unwrap());
+    let connection = soon("accept", first.accept()).await.unwrap();
+    let mut unknown = known[0].decode();
+    unknown.id = PoolElementId(0xdead);
+    let card = BusinessCard {
+        pool_handle: PoolHandle::from("echo"),
+        pool_elements: vec![(&unknown).into()],
+    };
+    connection.send_business_card(card).await.unwrap();
+    registrar.shutdown().await;
+    // The card has come when what follows it has.
+    connection.send("after the card").await.unwrap();
+    let event = soon("data", session.recv()).await.unwrap();
+    assert!(matches!(event, SessionEvent::Message(_)), "{event:?}");
+    connection.close().await;
+    let event = soon("the failover", session.recv()).await.unwrap();
+    let SessionEvent::Failover { to, gap, .. } = event else {
+        panic!("{event:?}")
+    };
+    assert!(elements.iter().any(|element| element.id() == to));
+    assert!(gap < Duration::from_secs(5), "{gap:?}");
+}
+
 #[tokio::test]
 async fn a_pool_element_learns_by_whom_its_user_can_be_replaced() {
     let registrar = registrar().start().await.unwrap();

@@ -6,6 +6,7 @@ use rserpool_core::pool_user::{ResolveFailure, Source};
 use rserpool_core::session::PREFERRED_ELEMENTS_MAX;
 use rserpool_net::{OpenFailed, Opened, PoolUserClient, SessionControl, Sink};
 use rserpool_sctp::{ConnectError, DownReason};
+use rserpool_wire::asap::Resolution;
 use rserpool_wire::parameter::{EncodedPoolElement, PoolElement};
 use rserpool_wire::{PoolElementId, PoolHandle};
 use std::sync::{Arc, Mutex};
@@ -334,8 +335,7 @@ impl Supervisor {
             return Vec::new();
         }
         let few = u32::try_from(PREFERRED_ELEMENTS_MAX).ok();
-        let known = self.client.resolve(self.pool_handle.clone(), few).await;
-        let Ok((mut resolution, _)) = known else {
+        let Some(mut resolution) = self.resolve_soon(few).await else {
             return Vec::new();
         };
         let lists = |id: &PoolElementId| {
@@ -343,13 +343,10 @@ impl Supervisor {
             elements.any(|element| element.id() == *id)
         };
         // In a large pool they may be among those that are not known yet.
-        if !recommended.iter().all(lists) {
-            let more = self
-                .client
-                .resolve(self.pool_handle.clone(), Some(ITEMS_MAX));
-            if let Ok(Ok((more, _))) = timeout(RECOMMENDED_WAIT_MAX, more).await {
-                resolution = more;
-            }
+        if !recommended.iter().all(lists)
+            && let Some(more) = self.resolve_soon(Some(ITEMS_MAX)).await
+        {
+            resolution = more;
         }
         let known = |id| {
             let mut elements = resolution.pool_elements.iter();
@@ -357,6 +354,13 @@ impl Supervisor {
         };
         let known = recommended.into_iter().filter_map(known);
         known.map(EncodedPoolElement::decode).collect()
+    }
+
+    /// Pool elements of the pool, if a registrar or the cache tells soon.
+    async fn resolve_soon(&self, items: Option<u32>) -> Option<Resolution> {
+        let resolve = self.client.resolve(self.pool_handle.clone(), items);
+        let resolved = timeout(RECOMMENDED_WAIT_MAX, resolve).await.ok()?;
+        resolved.ok().map(|(resolution, _)| resolution)
     }
 
     /// An association with this pool element, if it can be reached; if not, that is reported.
