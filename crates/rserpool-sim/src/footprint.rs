@@ -10,7 +10,7 @@ use crate::world::World;
 use rserpool_core::Machine;
 use rserpool_core::pool_user::{SUSPECTS_MAX, USED_MAX};
 use rserpool_core::session::PREFERRED_ELEMENTS_MAX;
-use rserpool_core::two_call::TRIED_MAX;
+use rserpool_core::two_call::{TRIED_MAX, TriedServers};
 use std::fmt;
 
 /// How much all pool users and their sessions remember.
@@ -91,7 +91,7 @@ impl World {
         let mut all = Footprint {
             sessions: sessions.held.len(),
             served: sessions.served.len(),
-            tried: sessions.tried.values().map(|tried| tried.len()).sum(),
+            tried: sessions.tried.values().map(TriedServers::len).sum(),
             ..Footprint::default()
         };
         for held in sessions.held.values() {

@@ -258,7 +258,8 @@ fn seed_1_who_asks_for_one_pool_element_leaves_sessions_somebody_to_go_to() {
     for registrar in world.registrars().to_vec() {
         world.inject(fault(FaultKind::Vanish, &[registrar], minute));
     }
-    for element in world.elements()[..4].to_vec() {
+    for round in 0..4 {
+        let element = world.elements()[round];
         world.inject(fault(FaultKind::Crash, &[element], minute));
         world.run_for(Duration::from_secs(10));
     }
