@@ -190,14 +190,16 @@ async fn serve(
     inbox.put(Found::LifelineEnded { lifeline }).await;
 }
 
-/// Opens a lifeline and returns when it ends; `None` if it never was one.
+/// Opens a lifeline and returns when it ends; `None` if nobody answered. Who refuses may have been
+/// there a moment ago: the association came up. If it never had a lifeline, it is probed in vain.
 async fn hold(peer: SocketAddr, tag: u32) -> Option<()> {
-    let mut stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(peer))
-        .await
-        .ok()?
-        .ok()?;
-    stream.write_all(&hello(tag)).await.ok()?;
-    wait_for_end(&mut stream).await;
+    let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect(peer)).await;
+    let Ok(mut stream) = connected.ok()? else {
+        return Some(());
+    };
+    if stream.write_all(&hello(tag)).await.is_ok() {
+        wait_for_end(&mut stream).await;
+    }
     Some(())
 }
 
@@ -255,5 +257,16 @@ mod tests {
         assert_eq!(read_hello(octets), Some(0x0102_0304));
         assert_eq!(read_hello(*b"RSPL\x02\0\0\0\x01\x02\x03\x04"), None);
         assert_eq!(read_hello(*b"GET / HTTP/1"), None);
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_before_the_hello_is_noticed() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let peer = listener.local_addr().unwrap();
+        let held = tokio::spawn(hold(peer, 1));
+        // Killed with the connection in its backlog.
+        drop(listener);
+        assert_eq!(held.await.unwrap(), Some(()));
+        assert_eq!(hold(peer, 1).await, Some(()), "refused");
     }
 }
