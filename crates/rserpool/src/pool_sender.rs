@@ -41,8 +41,8 @@ pub struct PoolSender {
     uses: u64,
     events: mpsc::Receiver<FromMember>,
     events_sender: mpsc::Sender<FromMember>,
-    /// What goes to another pool element.
-    again: VecDeque<SessionMessage>,
+    /// What goes to another pool element than this, which may not have it.
+    again: VecDeque<(PoolElementId, SessionMessage)>,
     /// What is told next.
     told: VecDeque<PoolEvent>,
 }
@@ -52,8 +52,8 @@ pub struct PoolSender {
 struct Member {
     sender: SessionSender,
     last_use: u64,
-    /// Dropped with it: the association is closed.
-    _open: oneshot::Sender<()>,
+    /// Closes the association.
+    close: oneshot::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -336,11 +336,10 @@ impl PoolSender {
     }
 
     async fn send_again(&mut self) {
-        while let Some(message) = self.again.front().cloned() {
+        while let Some((to, message)) = self.again.front().cloned() {
             let sent = self.send(message.clone()).await;
             self.again.pop_front();
             if sent.is_err() {
-                let to = self.last.unwrap_or(PoolElementId(0));
                 self.told.push_back(PoolEvent::Undelivered { to, message });
                 return;
             }
@@ -360,7 +359,7 @@ impl PoolSender {
         self.told.push_back(PoolEvent::Ended { element: id });
         for message in undelivered {
             if message.on_failover == OnFailover::Resend {
-                self.again.push_back(message);
+                self.again.push_back((id, message));
             } else {
                 let to = id;
                 self.told.push_back(PoolEvent::Undelivered { to, message });
@@ -421,16 +420,18 @@ impl PoolSender {
     async fn add(&mut self, id: PoolElementId, session: Session) {
         if self.members.len() >= POOL_SENDER_ASSOCIATIONS_MAX {
             let oldest = self.members.iter().min_by_key(|(_, one)| one.last_use);
-            if let Some(oldest) = oldest.map(|(&id, _)| id) {
-                self.members.remove(&oldest);
+            let oldest = oldest.map(|(&id, _)| id);
+            if let Some(oldest) = oldest.and_then(|id| self.members.remove(&id)) {
+                // It may have ended.
+                let _ = oldest.close.send(());
             }
         }
         self.uses += 1;
-        let (open, closed) = oneshot::channel();
+        let (close, closed) = oneshot::channel();
         let member = Member {
             sender: session.sender(),
             last_use: self.uses,
-            _open: open,
+            close,
         };
         self.members.insert(id, member);
         let listening = listen(id, session, closed, self.events_sender.clone());
@@ -457,7 +458,10 @@ async fn listen(
     loop {
         let received = tokio::select! {
             received = session.recv() => received.map_err(|_| session.take_undelivered()),
-            _ = &mut closed => Err(Vec::new()),
+            // Of one that is forgotten because it has ended, what it may not have is still told.
+            Ok(()) = &mut closed => Err(Vec::new()),
+            // Nobody listens any more.
+            () = events.closed() => return,
         };
         let event = match received {
             Ok(SessionEvent::Message(received)) => FromMember::Message(id, received),

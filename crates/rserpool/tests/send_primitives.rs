@@ -243,6 +243,71 @@ async fn a_pool_without_pool_elements_is_an_error_and_what_was_for_it_comes_back
     );
 }
 
+/// The next event that is no message.
+async fn news(pool: &mut PoolSender) -> PoolEvent {
+    loop {
+        let event = soon("news", pool.recv()).await;
+        if !matches!(event, PoolEvent::Message { .. }) {
+            return event;
+        }
+    }
+}
+
+#[tokio::test]
+async fn section_6_7_an_error_report_says_to_whom_the_message_was_sent() {
+    let (_registrar, at, user) = start().await;
+    let (mut process, first) = echo_process(&at).await;
+    let (mut other, second) = echo_process(&at).await;
+    let mut pool = user.pool("echo");
+    pool.send_to_all("begin").await.unwrap();
+    for _ in 0..2 {
+        answer(&mut pool).await;
+    }
+    process.stop();
+    let kept = message("kept", OnFailover::Resend);
+    pool.send_to(first, kept.clone()).await.unwrap();
+    pool.send_to(second, "to another one later").await.unwrap();
+    other.kill();
+    assert_eq!(news(&mut pool).await, PoolEvent::Ended { element: second });
+    process.kill();
+    assert_eq!(news(&mut pool).await, PoolEvent::Ended { element: first });
+    let (to, message) = (first, kept);
+    assert_eq!(
+        news(&mut pool).await,
+        PoolEvent::Undelivered { to, message }
+    );
+}
+
+#[tokio::test]
+async fn what_a_pool_element_may_not_have_is_told_though_another_message_found_it_gone_before() {
+    let (_registrar, at, user) = start().await;
+    for _ in 0..6 {
+        let (mut process, first) = echo_process(&at).await;
+        let mut pool = user.pool("echo");
+        // More answers than wait for who does not take them: the news comes after them.
+        for _ in 0..200 {
+            pool.send_to(first, "answered").await.unwrap();
+        }
+        for _ in 0..100 {
+            answer(&mut pool).await;
+        }
+        process.stop();
+        let kept = message("kept", OnFailover::Return);
+        pool.send_to(first, kept.clone()).await.unwrap();
+        process.kill();
+        let gone = async { while pool.send_to(first, "lost").await.is_ok() {} };
+        soon("its end", gone).await;
+        // None is left, or those that the registrar still knows do not answer.
+        let _ = pool.send_to_all("to all").await;
+        assert_eq!(news(&mut pool).await, PoolEvent::Ended { element: first });
+        let (to, message) = (first, kept);
+        assert_eq!(
+            news(&mut pool).await,
+            PoolEvent::Undelivered { to, message }
+        );
+    }
+}
+
 #[tokio::test]
 async fn section_6_5_4_a_transport_address_is_reached_past_all_pools() {
     let (_registrar, at, user) = start().await;
