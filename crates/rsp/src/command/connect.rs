@@ -377,12 +377,12 @@ impl<'a> Conversation<'a> {
                 transport: element.transport.to_string(),
             });
         }
-        match element.transport {
-            DataTransport::Sctp => eprintln!("connected to element {pool_element} at {address}"),
-            transport => eprintln!(
-                "connected to element {pool_element} at {address} by {transport}, without cookies"
-            ),
-        }
+        let by = if element.transport == DataTransport::Sctp {
+            String::new()
+        } else {
+            format!(" by {}, without cookies", element.transport)
+        };
+        eprintln!("connected to element {pool_element} at {address}{by}");
         if std::io::stdin().is_terminal() && self.arguments.every_ms.is_none() {
             eprintln!("type lines; end with Ctrl-D");
         }

@@ -86,8 +86,9 @@ impl FailureExit for ConnectFailed {
         match self {
             Self::Resolve(failed) => failed.exit(),
             Self::Unreachable(_) => Exit::Timeout,
-            Self::ForeignTransport(_) | Self::Stopped => Exit::Failed,
-            _ => Exit::Failed,
+            Self::ForeignTransport(_) | Self::TooManyAssociations(_) | Self::Stopped | _ => {
+                Exit::Failed
+            }
         }
     }
 }
