@@ -44,8 +44,8 @@ pub(crate) enum Found {
     },
     /// A peer's lifeline said which association it is for.
     LifelineNamed(crate::lifeline::Named),
-    /// The peer's end of a lifeline is gone.
-    LifelineEnded { lifeline: u64 },
+    /// The peer's end of a lifeline is gone, or refused to be one.
+    LifelineEnded { lifeline: u64, was_open: bool },
     /// Of a pool user or pool element over TCP.
     UserTcp(FoundTcp),
     /// A datagram from a multicast group.

@@ -88,8 +88,9 @@ impl Lifelines {
         let lifeline = self.counts.new_id();
         let inbox = Rc::clone(&self.inbox);
         let task = tokio::task::spawn_local(async move {
-            if hold(peer, tag).await.is_some() {
-                inbox.put(Found::LifelineEnded { lifeline }).await;
+            if let Some(was_open) = hold(peer, tag).await {
+                let ended = Found::LifelineEnded { lifeline, was_open };
+                inbox.put(ended).await;
             }
         });
         self.insert(lifeline, association, task.abort_handle());
@@ -187,20 +188,22 @@ async fn serve(
         }))
         .await;
     wait_for_end(&mut stream).await;
-    inbox.put(Found::LifelineEnded { lifeline }).await;
+    let was_open = true;
+    inbox.put(Found::LifelineEnded { lifeline, was_open }).await;
 }
 
-/// Opens a lifeline and returns when it ends; `None` if nobody answered. Who refuses may have been
-/// there a moment ago: the association came up. If it never had a lifeline, it is probed in vain.
-async fn hold(peer: SocketAddr, tag: u32) -> Option<()> {
+/// Opens a lifeline and returns when it ends: whether it was open; `None` if nobody answered. Who
+/// refuses may have been there a moment ago: the association came up. If it never had a lifeline,
+/// it is probed in vain.
+async fn hold(peer: SocketAddr, tag: u32) -> Option<bool> {
     let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect(peer)).await;
     let Ok(mut stream) = connected.ok()? else {
-        return Some(());
+        return Some(false);
     };
     if stream.write_all(&hello(tag)).await.is_ok() {
         wait_for_end(&mut stream).await;
     }
-    Some(())
+    Some(true)
 }
 
 /// Nothing is ever sent after the hello, so that whatever can be read is the end.
@@ -266,7 +269,7 @@ mod tests {
         let held = tokio::spawn(hold(peer, 1));
         // Killed with the connection in its backlog.
         drop(listener);
-        assert_eq!(held.await.unwrap(), Some(()));
-        assert_eq!(hold(peer, 1).await, Some(()), "refused");
+        assert!(held.await.unwrap().is_some());
+        assert_eq!(hold(peer, 1).await, Some(false), "refused");
     }
 }

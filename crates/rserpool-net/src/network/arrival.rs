@@ -240,13 +240,8 @@ impl Network {
                 let association = self.sctp.association_by_local_tag(named.tag);
                 self.lifelines.named(named, association);
             }
-            Found::LifelineEnded { lifeline } => {
-                if let Some(association) = self.lifelines.ended(lifeline)
-                    && let Some(peer) = self.sctp.remote(association)
-                {
-                    self.events.push_back(NetworkEvent::LifelineLost { peer });
-                    self.sctp.probe(sctp_time(now), association);
-                }
+            Found::LifelineEnded { lifeline, was_open } => {
+                self.on_lifeline_ended(now, lifeline, was_open);
             }
             Found::Multicast {
                 channel,
@@ -260,6 +255,17 @@ impl Network {
                 };
                 self.arrivals.push_back(arrival);
             }
+        }
+    }
+
+    fn on_lifeline_ended(&mut self, now: Timestamp, lifeline: u64, was_open: bool) {
+        if let Some(association) = self.lifelines.ended(lifeline)
+            && let Some(peer) = self.sctp.remote(association)
+        {
+            if was_open {
+                self.events.push_back(NetworkEvent::LifelineLost { peer });
+            }
+            self.sctp.probe(sctp_time(now), association);
         }
     }
 
