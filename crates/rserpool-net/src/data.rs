@@ -9,7 +9,7 @@ use crate::control::{ControlEnd, ToDo};
 use crate::event::NetworkEvent;
 use crate::network::{ASAP_PPID, Network};
 use crate::unread::{Discarded, Unread};
-use crate::user_transport::DataTransport;
+use crate::user_transport::{DataTransport, data_transport};
 use rserpool_core::AssociationId;
 use rserpool_sctp::{DownReason, Outgoing, SendError};
 use rserpool_wire::asap::Message;
@@ -55,7 +55,6 @@ struct DataConnection {
     /// To be closed when what is held has been handed to SCTP.
     is_closing: bool,
     progress: Arc<Progress>,
-    transport: DataTransport,
     /// The number of the latest message that was handed to SCTP.
     handed: u64,
     /// A message could not be: nothing is known of those after it.
@@ -130,7 +129,6 @@ impl DataConnections {
             held: None,
             is_closing: false,
             progress: outlet.progress(),
-            transport: outlet.transport(),
             handed: 0,
             has_lost: false,
         };
@@ -147,7 +145,7 @@ impl DataConnections {
         received: Received,
     ) {
         if let Some(connection) = self.connections.get(&association)
-            && connection.transport == DataTransport::Udp
+            && data_transport(association) == DataTransport::Udp
             && connection.sink.waiting_octets() > DATAGRAMS_WAITING_OCTETS_MAX
         {
             return network.on_datagram_not_taken(connection.peer);
@@ -196,7 +194,7 @@ impl DataConnections {
             network.close(association);
             return;
         }
-        if connection.transport == DataTransport::Tcp
+        if data_transport(association) == DataTransport::Tcp
             && connection.sink.has_to_pause(association, &self.commands)
         {
             network.pause(association);

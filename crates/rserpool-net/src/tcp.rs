@@ -446,7 +446,8 @@ fn interest(waiting: usize) -> Interest {
     }
 }
 
-async fn until(deadline: Option<Instant>) {
+/// For ever if there is no deadline.
+pub(crate) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

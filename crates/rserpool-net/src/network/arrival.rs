@@ -204,7 +204,7 @@ impl Network {
                 peer,
             } => {
                 if self.tcp.connected(association, stream, peer) {
-                    self.tcp_up(association, peer, false);
+                    self.up_without_sctp(association, peer, false);
                 }
             }
             Found::TcpConnectFailed { association, error } => {
@@ -278,7 +278,7 @@ impl Network {
                 if let Some(displaced) = displaced {
                     self.displace(displaced);
                 }
-                self.tcp_up(association, peer, true);
+                self.up_without_sctp(association, peer, true);
             }
             Err(event) => self.events.push_back(event),
         }
@@ -294,7 +294,14 @@ impl Network {
         self.down(association, DownReason::Closed);
     }
 
-    fn tcp_up(&mut self, association: AssociationId, remote: SocketAddr, accepted: bool) {
+    /// A connection of ASAP, or a data channel; on that nobody speaks ASAP, and its transport is
+    /// not looked at.
+    pub(super) fn up_without_sctp(
+        &mut self,
+        association: AssociationId,
+        remote: SocketAddr,
+        accepted: bool,
+    ) {
         let peer = PeerAddress {
             transport: Transport::Tcp,
             addresses: vec![remote.ip()],

@@ -5,7 +5,7 @@ use crate::error::{NetError, Operation};
 use crate::event::NetworkEvent;
 use crate::user_transport::{AwaitUsers, DataTransport, FoundTcp, data_transport};
 use crate::user_transport::{FoundUdp, UDP_IDLE_AFTER, UserTcp, UserUdp};
-use rserpool_core::{AssociationId, PeerAddress, Timestamp, Transport};
+use rserpool_core::{AssociationId, Timestamp};
 use rserpool_sctp::{ConnectError, DownReason, Outgoing, SendError};
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
@@ -108,7 +108,7 @@ impl Network {
             None
         });
         let association = begun.ok_or(ConnectError::TooManyAssociations)?;
-        self.user_up(association, peer, false);
+        self.up_without_sctp(association, peer, false);
         Ok(association)
     }
 
@@ -154,7 +154,7 @@ impl Network {
     pub(super) fn on_user_tcp(&mut self, found: FoundTcp) {
         match found {
             FoundTcp::Accepted { stream, peer } => match self.users.tcp.accept(stream, peer) {
-                Ok(association) => self.user_up(association, peer, true),
+                Ok(association) => self.up_without_sctp(association, peer, true),
                 Err(limit) => {
                     let event = NetworkEvent::TooManyConnections { peer, limit };
                     self.events.push_back(event);
@@ -166,7 +166,7 @@ impl Network {
                 peer,
             } => {
                 if self.users.tcp.connected(association, stream, peer) {
-                    self.user_up(association, peer, false);
+                    self.up_without_sctp(association, peer, false);
                 }
             }
             FoundTcp::Received {
@@ -204,7 +204,9 @@ impl Network {
     fn on_user_udp(&mut self, found: Vec<FoundUdp>) {
         for found in found {
             match found {
-                FoundUdp::Began { association, peer } => self.user_up(association, peer, true),
+                FoundUdp::Began { association, peer } => {
+                    self.up_without_sctp(association, peer, true)
+                }
                 FoundUdp::Received {
                     association,
                     octets,
@@ -229,22 +231,6 @@ impl Network {
             stream: 0,
             ppid: 0,
             octets,
-        });
-    }
-
-    fn user_up(&mut self, association: AssociationId, remote: SocketAddr, accepted: bool) {
-        let peer = PeerAddress {
-            // A registrar speaks to no pool element by this; what it says is the application's.
-            transport: Transport::Tcp,
-            addresses: vec![remote.ip()],
-            port: remote.port(),
-            udp_port: None,
-        };
-        self.arrivals.push_back(Arrival::Up {
-            association,
-            peer,
-            remote,
-            accepted,
         });
     }
 }

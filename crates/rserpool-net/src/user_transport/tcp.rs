@@ -6,13 +6,13 @@ use crate::error::NetError;
 use crate::inbox::{Found, Inbox};
 use crate::listen::open_listeners;
 use crate::sock_diag::SockDiag;
-use crate::tcp::listen;
+use crate::tcp::{listen, until};
 use crate::udp::Port;
 use crate::write_queue::WriteQueue;
 use rserpool_core::AssociationId;
 use rserpool_sctp::{DownReason, SendError};
 use socket2::{SockRef, TcpKeepalive};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
@@ -22,7 +22,7 @@ use tokio::io::Interest;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 /// Connections that others opened, at one time: as many as SCTP associations.
 const ACCEPTED_MAX: usize = 16_384;
@@ -95,7 +95,8 @@ pub(crate) struct UserTcp {
     unflushed: Vec<AssociationId>,
     /// [`FoundTcp::Acknowledged`] is in the inbox.
     is_told: Rc<Cell<bool>>,
-    diag: Rc<SockDiag>,
+    /// Of a node without such connections there is none.
+    diag: OnceCell<Rc<SockDiag>>,
     /// A peer that does not answer for so long is gone.
     silence_max: Duration,
 }
@@ -110,7 +111,7 @@ impl UserTcp {
             listening: Vec::new(),
             unflushed: Vec::new(),
             is_told: Rc::default(),
-            diag: Rc::new(SockDiag::open()),
+            diag: OnceCell::new(),
             silence_max,
         }
     }
@@ -302,8 +303,9 @@ impl UserTcp {
         // Requests and answers are small and somebody waits for each.
         let _ = stream.set_nodelay(true);
         probe_when_idle(&stream, self.silence_max);
+        let diag = self.diag.get_or_init(|| Rc::new(SockDiag::open()));
         let connection = Rc::new(Connection {
-            acknowledged: Acknowledged::new(&self.diag, &stream, self.silence_max),
+            acknowledged: Acknowledged::new(diag, &stream, self.silence_max),
             stream,
             peer,
             is_accepted,
@@ -547,13 +549,6 @@ fn reason_of(error: &io::Error) -> DownReason {
         }
     } else {
         DownReason::Lost
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 
