@@ -205,7 +205,7 @@ impl Network {
         for found in found {
             match found {
                 FoundUdp::Began { association, peer } => {
-                    self.up_without_sctp(association, peer, true)
+                    self.up_without_sctp(association, peer, true);
                 }
                 FoundUdp::Received {
                     association,
