@@ -245,13 +245,7 @@ impl Connection {
         ppid: u32,
         data: impl Into<Vec<u8>>,
     ) -> Result<(), SendFailed> {
-        let outgoing = Outgoing {
-            stream,
-            ppid,
-            unordered: false,
-            data: data.into(),
-        };
-        self.outlet.send(outgoing).await.map(drop)
+        self.outlet.send_with(stream, ppid, data).await
     }
 
     /// Closes the association in good order: what was sent still arrives.
@@ -373,6 +367,25 @@ impl Outlet {
         sent.map_err(|_| SendFailed::Closed)?;
         *queued = number;
         Ok(number)
+    }
+
+    /// Queues a message that is ordered and that nobody asks after; otherwise as [`Outlet::send`].
+    ///
+    /// # Errors
+    /// See [`SendFailed`].
+    pub async fn send_with(
+        &self,
+        stream: u16,
+        ppid: u32,
+        data: impl Into<Vec<u8>>,
+    ) -> Result<(), SendFailed> {
+        let outgoing = Outgoing {
+            stream,
+            ppid,
+            unordered: false,
+            data: data.into(),
+        };
+        self.send(outgoing).await.map(drop)
     }
 
     /// By what the association goes.

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::process::Process;
+use common::echo_process::{self, echo_process};
 use common::{element, registrar, sctp, serve_echo, soon, user};
 use rserpool::{
     ConnectFailed, OnFailover, PoolElementId, PoolEvent, PoolSendFailed, PoolSender, PoolUser,
@@ -17,25 +17,10 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const REGISTRAR: &str = "RSERPOOL_TEST_REGISTRAR";
-
-/// A pool element in a process of its own, and its identifier.
-async fn echo_process(at: &RegistrarAddress) -> (Process, PoolElementId) {
-    let at = at.to_string();
-    let mut process = Process::start("echo_element_process", &[(REGISTRAR, at.as_str())]);
-    let id = process.line("registered ").await;
-    (process, PoolElementId(id.parse().unwrap()))
-}
-
 #[tokio::test]
 #[ignore = "a process of the other tests"]
 async fn echo_element_process() {
-    let Ok(at) = std::env::var(REGISTRAR) else {
-        return;
-    };
-    let element = element(&at.parse().unwrap()).register().await.unwrap();
-    println!("registered {}", element.id().0);
-    serve_echo(element).await.unwrap();
+    echo_process::serve().await;
 }
 
 async fn start() -> (Registrar, RegistrarAddress, PoolUser) {

@@ -4,31 +4,15 @@
 
 mod common;
 
+use common::echo_process::{self, echo_process};
 use common::process::Process;
-use common::{element, registrar, sctp, serve_echo, soon, user};
-use rserpool::{
-    OnFailover, PoolElementId, RegistrarAddress, SendFailed, Session, SessionEvent, SessionMessage,
-};
-
-const REGISTRAR: &str = "RSERPOOL_TEST_REGISTRAR";
-
-/// A pool element in a process of its own, and its identifier.
-async fn echo_process(at: &RegistrarAddress) -> (Process, PoolElementId) {
-    let at = at.to_string();
-    let mut process = Process::start("echo_element_process", &[(REGISTRAR, at.as_str())]);
-    let id = process.line("registered ").await;
-    (process, PoolElementId(id.parse().unwrap()))
-}
+use common::{registrar, sctp, soon, user};
+use rserpool::{OnFailover, PoolElementId, SendFailed, Session, SessionEvent, SessionMessage};
 
 #[tokio::test]
 #[ignore = "a process of the other tests"]
 async fn echo_element_process() {
-    let Ok(at) = std::env::var(REGISTRAR) else {
-        return;
-    };
-    let element = element(&at.parse().unwrap()).register().await.unwrap();
-    println!("registered {}", element.id().0);
-    serve_echo(element).await.unwrap();
+    echo_process::serve().await;
 }
 
 /// A message with this number, of many packets.

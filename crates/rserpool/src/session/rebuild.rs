@@ -2,7 +2,6 @@
 
 use crate::SendFailed;
 use rserpool_net::Outlet;
-use rserpool_sctp::Outgoing;
 use rserpool_wire::PoolElementId;
 use std::fmt;
 use std::future::Future;
@@ -48,13 +47,7 @@ impl StateSender {
         ppid: u32,
         data: impl Into<Vec<u8>>,
     ) -> Result<(), SendFailed> {
-        let outgoing = Outgoing {
-            stream,
-            ppid,
-            unordered: false,
-            data: data.into(),
-        };
-        self.outlet.send(outgoing).await.map(drop)
+        self.outlet.send_with(stream, ppid, data).await
     }
 }
 

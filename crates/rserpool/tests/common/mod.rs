@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod echo_process;
 pub(crate) mod example;
 pub(crate) mod guest;
 pub(crate) mod namespace;
