@@ -462,10 +462,23 @@ fn a_pool_element_registers_with_the_registrar_that_takes_it_over() {
     run(async {
         let mut old_home = Host::start(Port::Any);
         let registers = PoolElementNode::register(pool_element(&old_home));
-        tokio::task::spawn_local(registers);
+        tokio::task::spawn_local(async {
+            let _stays = registers.await.unwrap();
+            std::future::pending::<()>().await;
+        });
         until([&mut old_home], |[host]| !host.received.is_empty()).await;
-        let element = old_home.up[0].1.clone();
+        let granted = asap::Message::RegistrationResponse(asap::RegistrationResponse {
+            pool_handle: PoolHandle::new(b"adopted"),
+            pool_element: PoolElementId(7),
+            result: Ok(None),
+        });
+        let (association, element, _) = old_home.up[0].clone();
         assert_ne!(element.port, ASAP_PORT);
+        let sent = old_home
+            .network
+            .send_asap(association, |octets| granted.encode_into(octets));
+        sent.unwrap();
+        old_home.network.flush();
         drop(old_home);
 
         let mut new_home = Host::start(Port::Any);

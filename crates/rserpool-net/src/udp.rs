@@ -31,6 +31,13 @@ const SOCKET_BUFFER_OCTETS: usize = 4 << 20;
 /// flood goes on, and each may cost an INIT ACK.
 const RECEIVE_BATCH: usize = 16;
 
+/// What ICMP says is told after the datagrams that were there before, which may be the last words of
+/// who is gone; but not later than after so many batches, whoever floods the socket.
+const REFUSED_WAIT_BATCHES: usize = 64;
+
+/// Refusals that wait at a time; the kernel keeps the others.
+const REFUSED_MAX: usize = 1024;
+
 /// Datagrams kept while the socket takes no more. Beyond, they are dropped as a network would,
 /// and SCTP sends them again.
 const SEND_BACKLOG_DATAGRAMS_MAX: usize = 16 * 1024;
@@ -122,6 +129,10 @@ struct Bound {
     has_packet_info: bool,
     ready: Readiness,
     is_ready: bool,
+    /// What ICMP said, until the datagrams before it are read.
+    refused: Vec<Unreachable>,
+    /// For how many batches they have waited.
+    refused_for: usize,
 }
 
 type Readiness = Pin<Box<dyn Future<Output = ()>>>;
@@ -236,12 +247,7 @@ impl UdpSockets {
 
     fn receive_with(&mut self, buffer: &mut [u8], mut arrived: impl FnMut(Arrival<'_>)) {
         for bound in self.sockets.iter_mut().filter(|bound| bound.is_ready) {
-            while let Ok(error) = bound.read_error() {
-                if let Some(unreachable) = error {
-                    self.statistics.unreachable += 1;
-                    arrived(Arrival::Unreachable(unreachable));
-                }
-            }
+            bound.read_refused();
             for _ in 0..RECEIVE_BATCH {
                 match bound.receive(buffer) {
                     Ok(Received { len, from, to }) => {
@@ -258,6 +264,10 @@ impl UdpSockets {
                     // The error that ICMP brought, once more; the queue had its details.
                     Err(_) => {}
                 }
+            }
+            for unreachable in bound.take_refused() {
+                self.statistics.unreachable += 1;
+                arrived(Arrival::Unreachable(unreachable));
             }
         }
     }
@@ -346,6 +356,8 @@ impl Bound {
             socket,
             local,
             has_packet_info: false,
+            refused: Vec::new(),
+            refused_for: 0,
         })
     }
 
@@ -353,9 +365,25 @@ impl Bound {
         self.local.port() == 0
     }
 
-    fn read_error(&self) -> io::Result<Option<Unreachable>> {
-        self.socket
-            .try_io(Interest::ERROR, || error_queue::read(&*self.socket))
+    /// Reads what ICMP said before the datagrams are read, so that none of these comes after it.
+    fn read_refused(&mut self) {
+        while self.refused.len() < REFUSED_MAX {
+            let read = || error_queue::read(&*self.socket);
+            match self.socket.try_io(Interest::ERROR, read) {
+                Ok(refused) => self.refused.extend(refused),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// What ICMP said, once the datagrams before it are read.
+    fn take_refused(&mut self) -> Vec<Unreachable> {
+        if self.is_ready && self.refused_for < REFUSED_WAIT_BATCHES {
+            self.refused_for += usize::from(!self.refused.is_empty());
+            return Vec::new();
+        }
+        self.refused_for = 0;
+        std::mem::take(&mut self.refused)
     }
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
@@ -534,6 +562,34 @@ mod tests {
         assert_eq!(next(&mut c).await.unwrap(), b"on");
         c.send(None, at_a, b"and on".to_vec());
         assert_eq!(next(&mut a).await.unwrap(), b"and on");
+    }
+
+    /// More than a batch, and ICMP is there before any of it has been read.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_last_words_of_a_peer_come_before_its_end() {
+        let (mut a, at_a) = sockets();
+        let (mut b, to) = sockets();
+        let words: Vec<_> = (0..RECEIVE_BATCH * 2).map(|n| n.to_string()).collect();
+        for word in &words {
+            b.send(None, at_a, word.clone().into_bytes());
+        }
+        drop(b);
+        a.send(None, to, b"anybody there?".to_vec());
+        let mut found = Vec::new();
+        while found.last().is_none_or(|last| last != "refused") {
+            std::future::poll_fn(|context| a.poll_ready(context)).await;
+            a.receive(|arrival| {
+                found.push(match arrival {
+                    Arrival::Datagram { octets, .. } => {
+                        String::from_utf8(octets.to_vec()).unwrap()
+                    }
+                    Arrival::Unreachable(_) => "refused".into(),
+                });
+            });
+        }
+        assert_eq!(found[..words.len()], words);
+        assert_eq!(found.len(), words.len() + 1);
     }
 
     #[cfg(target_os = "linux")]
