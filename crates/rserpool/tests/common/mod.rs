@@ -101,9 +101,10 @@ pub(crate) async fn ask(session: &mut Session, request: &str) -> (String, Vec<Se
     let mut failovers = Vec::new();
     session.send(request).await.expect("the session is there");
     loop {
-        let event = soon("an answer", session.recv())
-            .await
-            .expect("the session goes on");
+        let event = match tokio::time::timeout(PATIENCE, session.recv()).await {
+            Ok(event) => event.expect("the session goes on"),
+            Err(_) => panic!("no answer; {failovers:?}; the session is {session:?}"),
+        };
         if let SessionEvent::Message(received) = event {
             let answer = String::from_utf8(received.data).expect("echo answers with text");
             return (answer, failovers);
