@@ -44,7 +44,8 @@ pub struct Timers {
     pub stale_cache_value: Duration,
     /// How long a pool user that selects a pool element waits for a registrar, if it has an old
     /// answer: then it goes by that one (RFC 5352 §3.3 has no such wait), and by the registrar's
-    /// when that comes. Sessions go on this soon when no registrar is left.
+    /// when that comes. Sessions go on this soon when no registrar is left; who selects while the
+    /// same registrar is still waited for does not wait again.
     pub stale_answer_after: Duration,
     /// The mean time between two keep-alives to a pool element, each ±50 % (RFC 5352 §3.5).
     pub keep_alive_interval: Duration,

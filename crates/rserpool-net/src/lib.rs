@@ -17,6 +17,7 @@
 //! | `user_transport`, `sock_diag` | data channels over TCP and UDP; what TCP has acknowledged |
 //! | `lifeline` | the hint that a process has died |
 //! | `multicast`, `interfaces` | announces, of ASAP and of ENRP |
+//! | `event`, `session_notification` | what applications and operators are told |
 //! | `node`, `threads`, `connection`, `control`, `data`, `unread` | threads, queues, their limits |
 
 mod connecting;
@@ -48,6 +49,7 @@ mod registrar_associations;
 #[cfg(test)]
 mod registrar_transport_tests;
 mod sctp_over_udp;
+mod session_notification;
 mod sock_diag;
 mod tcp;
 mod threads;
@@ -76,6 +78,7 @@ pub use pool_element::{
 pub use pool_user::{OpenFailed, Opened, PoolUserClient, PoolUserConfig, PoolUserNode};
 pub use random::random_u32;
 pub use registrar::{RegistrarConfig, RegistrarEndpoints, RegistrarNode};
+pub use session_notification::{SessionNews, SessionNotification};
 pub use tcp::ASAP_TCP_PORT;
 pub use udp::{Port, UDP_ENCAPSULATION_PORT, UdpStatistics};
 pub use unread::UNREAD_OCTETS_MAX;

@@ -6,6 +6,7 @@
 use crate::driver::{Commands, Driver, Role, Shared};
 use crate::error::{NetError, Operation};
 use crate::event::NetworkEvent;
+use crate::session_notification::SessionNotification;
 use crate::threads::{self, Place};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -14,13 +15,15 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 /// Commands of an application that its node has not taken yet; who sends more waits.
 const COMMANDS_MAX: usize = 1024;
 
-/// Something that happened at a node: at its machine (`E`) or its transport.
+/// Something that happened at a node: at its machine (`E`), its transport or its sessions.
 #[derive(Clone, Debug)]
 pub enum NodeEvent<E> {
     /// What the protocol machine tells.
     Machine(E),
     /// What the transport tells.
     Network(NetworkEvent),
+    /// What happens to the sessions of a pool user.
+    Session(SessionNotification),
 }
 
 /// The sending half of a node's event stream.

@@ -31,8 +31,8 @@ const SOCKET_BUFFER_OCTETS: usize = 4 << 20;
 /// flood goes on, and each may cost an INIT ACK.
 const RECEIVE_BATCH: usize = 16;
 
-/// What ICMP says is told after the datagrams that were there before, which may be the last words of
-/// who is gone; but not later than after so many batches, whoever floods the socket.
+/// What ICMP says is told after the datagrams that were there before, the last words perhaps of
+/// who is gone; but after so many batches at the latest, whoever floods the socket.
 const REFUSED_WAIT_BATCHES: usize = 64;
 
 /// Refusals that wait at a time; the kernel keeps the others.
@@ -581,9 +581,7 @@ mod tests {
             std::future::poll_fn(|context| a.poll_ready(context)).await;
             a.receive(|arrival| {
                 found.push(match arrival {
-                    Arrival::Datagram { octets, .. } => {
-                        String::from_utf8(octets.to_vec()).unwrap()
-                    }
+                    Arrival::Datagram { octets, .. } => String::from_utf8(octets.to_vec()).unwrap(),
                     Arrival::Unreachable(_) => "refused".into(),
                 });
             });

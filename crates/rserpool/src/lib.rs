@@ -115,7 +115,7 @@ pub use rserpool_handlespace::{MemberSelection, Policies};
 pub use rserpool_net::{
     Connection, ConnectionEvent, DataTransport, Drained, EventReceiver, Multicast, NetworkEvent,
     NetworkStatistics, NodeEvent, PoolElementEndpoints, Received, RegistrarEndpoints as Endpoints,
-    Scope, SctpMode,
+    Scope, SctpMode, SessionNews, SessionNotification,
 };
 pub use rserpool_wire::asap::{BusinessCard, Resolution};
 pub use rserpool_wire::parameter::{Policy, PolicyType, UserTransport};
@@ -125,7 +125,7 @@ pub use rserpool_wire::{PoolElementId, PoolHandle, RegistrarId};
 pub type RegistrarEvent = NodeEvent<rserpool_core::registrar::Event>;
 /// What happens at a pool element and its transport.
 pub type PoolElementEvent = NodeEvent<rserpool_core::pool_element::Event>;
-/// What happens at a pool user and its transport.
+/// What happens at a pool user, its transport and its sessions.
 pub type PoolUserEvent = NodeEvent<rserpool_core::pool_user::Event>;
 
 /// The examples of the README are compiled with the tests.

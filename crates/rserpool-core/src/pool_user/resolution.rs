@@ -28,6 +28,8 @@ pub(super) struct Query {
     timeouts: u32,
     /// The end, however often the home registrar changes.
     gives_up_at: Timestamp,
+    /// Its answer has been waited for as long as an old one is better.
+    is_late: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,6 +135,9 @@ impl PoolUser {
     fn ask(&mut self, pool_handle: PoolHandle, mut waiting: Vec<Waiting>) {
         if let Some(query) = self.queries.get_mut(&pool_handle) {
             query.waiting.append(&mut waiting);
+            if query.is_late {
+                return self.answer_by_stale_cache(&pool_handle);
+            }
             return self.start_stale_answer(pool_handle);
         }
         let asked = self.items_to_ask_for(&pool_handle, &waiting);
@@ -143,6 +148,7 @@ impl PoolUser {
             asked,
             timeouts: 0,
             gives_up_at: self.now + timers.t1_enrp_request.saturating_mul(most),
+            is_late: false,
         };
         self.queries.insert(pool_handle.clone(), query);
         // NR2: without a home registrar one is looked for; the request goes out once it is found.
@@ -251,8 +257,17 @@ impl PoolUser {
         }
     }
 
-    /// The query goes on: its answer takes the place of the old one.
+    /// The query goes on: its answer takes the place of the old one. Until then, who selects next
+    /// does not wait again.
     pub(super) fn fire_stale_answer(&mut self, pool_handle: &PoolHandle) {
+        if let Some(query) = self.queries.get_mut(pool_handle) {
+            query.is_late = true;
+        }
+        self.answer_by_stale_cache(pool_handle);
+    }
+
+    /// Answers who selects.
+    fn answer_by_stale_cache(&mut self, pool_handle: &PoolHandle) {
         let Some(query) = self.queries.get_mut(pool_handle) else {
             return;
         };

@@ -4,6 +4,7 @@ use crate::connection::{Outlet, Sink};
 use crate::control::SessionControl;
 use crate::event::NetworkStatistics;
 use crate::node::ask;
+use crate::session_notification::SessionNotification;
 use rserpool_core::RegistrarAddress;
 use rserpool_core::pool_user::{ResolveFailure, Source};
 use rserpool_sctp::{ConnectError, DownReason};
@@ -129,6 +130,12 @@ impl PoolUserClient {
         let _ = self.commands.send(avoid).await;
     }
 
+    /// Tells what happens to a session.
+    pub async fn notify(&self, notification: SessionNotification) {
+        // Nobody to tell any more.
+        let _ = self.commands.send(UserCommand::Notify(notification)).await;
+    }
+
     /// Forgets what is known of a pool (RFC 5352 §6.4).
     pub async fn purge_cache(&self, pool_handle: PoolHandle) {
         // All is forgotten if it has ended.
@@ -208,6 +215,7 @@ pub(crate) enum UserCommand {
         pool_element: PoolElementId,
     },
     PurgeCache(PoolHandle),
+    Notify(SessionNotification),
     Open(Box<Open>),
     Spawn(Task),
     Statistics(oneshot::Sender<NetworkStatistics>),

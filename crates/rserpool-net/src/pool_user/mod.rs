@@ -441,6 +441,10 @@ impl Role for UserRole {
                 pool_element,
             },
             UserCommand::PurgeCache(pool_handle) => Command::PurgeCache { pool_handle },
+            UserCommand::Notify(notification) => {
+                self.events.tell(NodeEvent::Session(notification));
+                return None;
+            }
             UserCommand::Open(open) => {
                 self.open(node, open);
                 return None;

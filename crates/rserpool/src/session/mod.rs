@@ -72,7 +72,8 @@ pub struct SessionElement {
     pub transport: DataTransport,
 }
 
-/// What a session brings.
+/// What a session brings. What happens to all sessions of a pool user, also while nobody receives,
+/// is told by [`PoolUser::events`](crate::PoolUser::events): [`SessionNews`](crate::SessionNews).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SessionEvent {

@@ -4,7 +4,9 @@ use super::lock;
 use crate::{ConnectFailed, ResolveFailed, SessionLost, SessionTimers};
 use rserpool_core::pool_user::{ResolveFailure, Source};
 use rserpool_core::session::PREFERRED_ELEMENTS_MAX;
-use rserpool_net::{OpenFailed, Opened, PoolUserClient, SessionControl, Sink};
+use rserpool_net::{
+    OpenFailed, Opened, PoolUserClient, SessionControl, SessionNews, SessionNotification, Sink,
+};
 use rserpool_sctp::{ConnectError, DownReason};
 use rserpool_wire::asap::Resolution;
 use rserpool_wire::parameter::{EncodedPoolElement, PoolElement};
@@ -136,38 +138,75 @@ impl Supervisor {
             Err(failed) => return drop(begun.send(Err(failed))),
         };
         let _ = begun.send(Ok(()));
+        let (with, transport) = (current.0, current.1.outlet.transport());
+        self.notify(SessionNews::Added { with, transport }).await;
         let mut was_short_lived = false;
-        loop {
-            let opened_at = Instant::now();
-            let (id, Opened { outlet, closed }) = current;
-            self.failover.reset().await;
-            tokio::select! {
-                reason = closed => {
-                    self.after_loss(id, reason, opened_at, &mut was_short_lived).await;
-                    if matches!(self.failover, Failover::Never) {
-                        return self.end(Duration::ZERO, ConnectFailed::Unreachable(id));
-                    }
-                    tokio::select! {
-                        () = self.failover.wanted() => {}
-                        () = self.sink.closed() => return,
-                    }
+        while self.serve(&mut current, &mut was_short_lived).await {}
+        let with = current.0;
+        let is_lost = lock(&self.ended).is_some();
+        self.notify(if is_lost {
+            SessionNews::Lost { with }
+        } else {
+            SessionNews::Removed { with }
+        })
+        .await;
+    }
+
+    /// With one pool element, and until there is another one; false: the session has ended.
+    async fn serve(
+        &self,
+        current: &mut (PoolElementId, Opened),
+        was_short_lived: &mut bool,
+    ) -> bool {
+        let opened_at = Instant::now();
+        let (id, Opened { outlet, closed }) = current;
+        let from = *id;
+        self.failover.reset().await;
+        tokio::select! {
+            reason = closed => {
+                self.after_loss(from, reason, opened_at, was_short_lived).await;
+                if matches!(self.failover, Failover::Never) {
+                    self.end(Duration::ZERO, ConnectFailed::Unreachable(from));
+                    return false;
                 }
-                () = self.failover.forced() => {
-                    self.client.avoid(self.pool_handle.clone(), id).await;
-                    outlet.close();
+                tokio::select! {
+                    () = self.failover.wanted() => {}
+                    () = self.sink.closed() => return false,
                 }
-                () = self.sink.closed() => return outlet.close(),
             }
-            let found = tokio::select! {
-                biased;
-                found = self.open_until_given_up(id) => found,
-                () = self.sink.closed() => return,
-            };
-            match found {
-                Ok(next) => current = next,
-                Err((without_element, last)) => return self.end(without_element, last),
+            () = self.failover.forced() => {
+                self.notify(SessionNews::FailoverNecessary { from }).await;
+                self.client.avoid(self.pool_handle.clone(), from).await;
+                outlet.close();
+            }
+            () = self.sink.closed() => {
+                outlet.close();
+                return false;
             }
         }
+        let start = Instant::now();
+        let found = tokio::select! {
+            biased;
+            found = self.open_until_given_up(from) => found,
+            () = self.sink.closed() => return false,
+        };
+        match found {
+            Ok(next) => *current = next,
+            Err((without_element, last)) => {
+                self.end(without_element, last);
+                return false;
+            }
+        }
+        let (to, after) = (current.0, start.elapsed());
+        self.notify(SessionNews::FailoverDone { from, to, after })
+            .await;
+        true
+    }
+
+    async fn notify(&self, what: SessionNews) {
+        let pool_handle = self.pool_handle.clone();
+        let notification = SessionNotification { pool_handle, what };
+        self.client.notify(notification).await;
     }
 
     fn end(&self, without_element: Duration, last: ConnectFailed) {
@@ -239,6 +278,8 @@ impl Supervisor {
         opened_at: Instant,
         was_short_lived: &mut bool,
     ) {
+        self.notify(SessionNews::FailoverNecessary { from: id })
+            .await;
         if matches!(reason, Ok(DownReason::Closed)) {
             // Closed in good order, it is reachable; it only does not want to be used.
             self.client.avoid(self.pool_handle.clone(), id).await;
@@ -377,6 +418,7 @@ impl Supervisor {
                 ConnectError::AlreadyAssociated(_) | ConnectError::TooManyAssociations,
             ))) => Ok(Reached::NoRoom),
             Ok(Err(_)) | Err(_) => {
+                self.notify(SessionNews::Refused { by: id }).await;
                 self.client
                     .report_unreachable(self.pool_handle.clone(), id)
                     .await;

@@ -5,7 +5,7 @@ mod pool_element;
 mod pool_user;
 mod registrar;
 
-use rserpool::{EventReceiver, NetworkEvent, NodeEvent};
+use rserpool::{EventReceiver, NetworkEvent, NodeEvent, SessionNews, SessionNotification};
 use rserpool_core::{pool_element as element, pool_user as user, registrar as server};
 use rserpool_wire::RegistrarId;
 use tokio::sync::oneshot;
@@ -59,7 +59,21 @@ async fn log<E: Clone>(mut events: EventReceiver<E>, mut log_machine: impl FnMut
         match event {
             NodeEvent::Machine(event) => log_machine(&event),
             NodeEvent::Network(event) => log_network(&event),
+            NodeEvent::Session(session) => log_session(&session),
         }
+    }
+}
+
+/// What an application does is routine; what it did not want is told at `info`.
+fn log_session(session: &SessionNotification) {
+    let (pool, what) = (&session.pool_handle, &session.what);
+    if matches!(
+        what,
+        SessionNews::Added { .. } | SessionNews::Removed { .. }
+    ) {
+        debug!(%pool, "{what}");
+    } else {
+        info!(%pool, "{what}");
     }
 }
 
