@@ -26,7 +26,8 @@ impl Jobs {
             *jobs += u64::from(is_room);
             is_room
         });
-        taken.then_some(Place(self))
+        // Made only if it is taken: dropping a place gives it back.
+        taken.then(|| Place(self))
     }
 
     /// How many there are, from now on.
@@ -232,4 +233,22 @@ async fn sleep(wait: Option<Duration>) {
 )]
 fn as_f64(number: u64) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_is_refused_takes_no_place_and_gives_none_back() {
+        let jobs = Jobs::default();
+        let both = [jobs.take(2).unwrap(), jobs.take(2).unwrap()];
+        for _ in 0..3 {
+            assert!(jobs.take(2).is_none());
+            assert_eq!(jobs.count(), 2);
+        }
+        drop(both);
+        assert_eq!(jobs.count(), 0);
+        assert!(jobs.take(2).is_some());
+    }
 }
