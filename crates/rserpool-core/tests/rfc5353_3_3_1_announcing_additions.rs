@@ -9,7 +9,7 @@ mod support;
 
 use peers::*;
 use rserpool_core::Machine;
-use rserpool_core::registrar::{Config, Event, Output, UpdateRefusal};
+use rserpool_core::registrar::{Config, Event, Output, RemovalReason, UpdateRefusal};
 use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::HandleResolution;
 use rserpool_wire::enrp::UpdateAction;
@@ -380,6 +380,56 @@ fn a_contested_pool_element_that_is_silent_belongs_to_the_claimant_and_nobody_is
         pool_element: PoolElementId(7),
     });
     assert_eq!(outputs, [missed, went_to(B)]);
+}
+
+/// It went to B, and then comes a registration here that has been long on its way.
+fn late_registration_of_bs() -> rserpool_core::Registrar {
+    let (mut registrar, _) = contested_by(B);
+    run(&mut registrar, 760);
+    assert_eq!(homes(&registrar), [(7, peer_id(B))]);
+    let outputs = say(&mut registrar, 800, 1, registration(element_on(1, 7)));
+    assert!(outputs.contains(&granted(1, 7)), "{outputs:?}");
+    registrar
+}
+
+#[test]
+fn a_late_registration_whose_association_ends_leaves_the_pool_element_to_the_peer_that_has_it() {
+    let mut registrar = late_registration_of_bs();
+    let lost = event(Event::AssociationLost {
+        association: association(1),
+        pool_elements: 1,
+    });
+    assert_eq!(
+        lose(&mut registrar, 800, 1),
+        [lost],
+        "nobody is told that it is gone"
+    );
+    let rebuttal = addition(B, &owned_by(B, element_on(1, 7), 1));
+    hear(&mut registrar, 810, B, rebuttal);
+    run(&mut registrar, 3_000);
+    assert_eq!(homes(&registrar), [(7, peer_id(B))]);
+}
+
+#[test]
+fn a_late_registration_whose_association_ends_is_removed_if_no_peer_has_the_pool_element() {
+    let mut registrar = late_registration_of_bs();
+    lose(&mut registrar, 800, 1);
+    let timeout = rserpool_core::Timers::default().keep_alive_timeout;
+    let end = 800 + u64::try_from(timeout.as_millis()).unwrap();
+    run(&mut registrar, end - 1);
+    assert_eq!(homes(&registrar), [(7, registrar_id())]);
+    let gone = removed(7, RemovalReason::AssociationLost, true);
+    let outputs = run(&mut registrar, end);
+    assert!(outputs.contains(&(at(end), gone)), "{outputs:?}");
+}
+
+#[test]
+fn a_late_registration_whose_pool_element_answers_is_as_good_as_any() {
+    let mut registrar = late_registration_of_bs();
+    run(&mut registrar, 1_400);
+    say(&mut registrar, 1_400, 1, keep_alive_ack(7));
+    lose(&mut registrar, 1_401, 1);
+    assert_eq!(homes(&registrar), []);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod support;
 use registrars::*;
 use rserpool_core::Machine;
 use rserpool_core::registrar::{Command, Event, RemovalReason};
+use rserpool_wire::parameter::Policy;
 use support::*;
 
 fn taken_over(target: u8, winner: u8, pool_elements: usize) -> Event {
@@ -63,6 +64,29 @@ fn one_of_many_takes_over_and_all_learn_the_new_home() {
     all.run_for(20_000);
     for number in [2, 3, 4] {
         assert_eq!(all.homes(number), [(11, 4), (12, 4)], "at {number}");
+    }
+}
+
+/// What the dead one told last reached the winner and not the other: no checksum shows a policy
+/// value, and to the winner, with which the pool element registers, it is not new.
+#[test]
+fn what_the_target_told_one_of_its_peers_alone_all_know_after_the_takeover() {
+    let mut all = Registrars::of(&[1, 2, 3]);
+    let loaded = |load| {
+        let mut element = element_on(101, 11);
+        element.policy = Policy::LeastUsed { load };
+        element
+    };
+    all.register(1, 101, loaded(1 << 30));
+    all.cut_from(1, 2);
+    all.register(1, 101, loaded(1 << 31));
+    all.crash(1);
+    all.run_for(5_000);
+    for number in [2, 3] {
+        assert_eq!(all.homes(number), [(11, 3)], "at {number}");
+        let pools = all.machine(number).snapshot().pools;
+        let known = &pools[0].pool_elements[0].policy;
+        assert_eq!(known, &loaded(1 << 31).policy.to_string(), "at {number}");
     }
 }
 

@@ -52,6 +52,10 @@ impl Roster {
         node.index() < self.registrars.len()
     }
 
+    pub(crate) fn is_stranger(&self, node: NodeId) -> bool {
+        self.strangers.contains(&node)
+    }
+
     /// A name that says what it is: `r1`, `e12`, `u3`, `s1`.
     pub(crate) fn name(&self, node: NodeId) -> Name {
         let mut number = node.index();

@@ -243,6 +243,19 @@ fn seed_401228_what_a_false_peer_said_of_a_pool_is_removed_before_the_truth_is_t
     assert_holds(401_228, &Scenario::random(401_228));
 }
 
+/// A registration that had been long on its way was taken for a move back, and the end of its
+/// association for the end of the pool element: all others removed who served elsewhere.
+#[test]
+fn seed_602069_a_late_registration_whose_association_ended_removed_a_pool_element_at_all() {
+    assert_holds(602_069, &Scenario::random(602_069));
+}
+
+/// A changed load had reached one registrar and not the other before its home was taken over.
+#[test]
+fn seed_601375_a_registrar_kept_an_old_policy_value_after_a_takeover() {
+    assert_holds(601_375, &Scenario::random(601_375));
+}
+
 /// An application asked for one pool element, and that took the place of the pool that the sessions
 /// beside it had: when all registrars were gone and then that pool element, they knew nobody else,
 /// though the others lived. The same as F13 in `sessions.rs`, without a stop.

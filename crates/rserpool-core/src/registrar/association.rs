@@ -21,6 +21,8 @@ pub(super) struct Association {
     pub(super) peer: PeerAddress,
     /// The pool elements registered over it.
     pub(super) pool_elements: BTreeSet<ElementKey>,
+    /// Some pool element has been registered over it.
+    pub(super) has_registered: bool,
     /// Most peers have none; so it is a pointer.
     pub(super) unconfirmed: Option<Box<Unconfirmed>>,
     /// The pools it gets updates of.
@@ -61,6 +63,7 @@ impl Registrar {
         let up = Association {
             peer,
             pool_elements: BTreeSet::new(),
+            has_registered: false,
             unconfirmed: None,
             subscriptions: BTreeSet::new(),
             reports: RateLimit::default(),

@@ -44,6 +44,9 @@ pub(super) struct Rare {
     pub(super) claim: Option<EncodedPoolElement>,
     /// How often it has answered to this registrar what a peer claimed.
     pub(super) rebuttals: u32,
+    /// It has registered here while a live peer was its home, perhaps before it went there, and
+    /// given no sign of life since.
+    pub(super) is_doubtful: bool,
 }
 
 impl ElementState {
@@ -133,6 +136,7 @@ impl Registrar {
                 });
             }
         }
+        self.note_move(key, association, registered.change);
         if registered.change != Change::Unchanged {
             self.subscriptions.on_change(self.now, pool_handle);
             self.announce_addition(key);

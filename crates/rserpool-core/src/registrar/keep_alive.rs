@@ -105,13 +105,21 @@ impl Registrar {
         }
     }
 
-    /// This registrar has slept, and a pool element has closed its association meanwhile: it may
-    /// have been taken over, and a peer is about to say so. It is removed only if none does.
+    /// A pool element has closed its association, and it may be that a peer has it: this registrar
+    /// has slept, and it was taken over meanwhile; or its registration here was long on its way,
+    /// and that with the peer is the later one. The peer is about to say so; the pool element is
+    /// removed only if none does.
     pub(super) fn put_off_removal(&mut self, key: ElementKey) -> bool {
-        let is_doubtful = self.now < self.tables_closed_until && self.is_in_touch(key);
-        if !is_doubtful || !self.peers.by_id.keys().any(|peer| self.is_live(*peer)) {
+        if !self.is_in_touch(key) || !self.peers.by_id.keys().any(|peer| self.is_live(*peer)) {
             return false;
         }
+        let wait = if self.now < self.tables_closed_until {
+            self.config.timers.max_time_no_response
+        } else if self.is_doubtful(key) {
+            self.config.timers.keep_alive_timeout
+        } else {
+            return false;
+        };
         let Some(state) = self.handlespace.data_mut(key) else {
             return false;
         };
@@ -123,7 +131,7 @@ impl Registrar {
             owner.pool_elements.remove(&key);
             owner.forget_stated(key);
         }
-        self.start_keep_alive_timer(key, self.config.timers.max_time_no_response);
+        self.start_keep_alive_timer(key, wait);
         true
     }
 

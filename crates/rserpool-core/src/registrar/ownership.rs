@@ -6,7 +6,7 @@ use super::Registrar;
 use super::event::Event;
 use super::handlespace_change::Rare;
 use crate::AssociationId;
-use rserpool_handlespace::ElementKey;
+use rserpool_handlespace::{Change, ElementKey};
 use rserpool_wire::RegistrarId;
 use rserpool_wire::parameter::EncodedPoolElement;
 
@@ -84,6 +84,35 @@ impl Registrar {
             };
             self.emit(event);
         }
+    }
+
+    /// A pool element has registered here while a peer was its home. If that is live, and the pool
+    /// element had registered over this association before, the message may have been long on its
+    /// way, and the peer contradict: who looks for another home has a new association with it.
+    pub(super) fn note_move(&mut self, key: ElementKey, from: AssociationId, change: Change) {
+        let Some(association) = self.associations.get_mut(&from) else {
+            return;
+        };
+        let is_first = !std::mem::replace(&mut association.has_registered, true);
+        let Change::Updated {
+            previous_home: Some(previous),
+        } = change
+        else {
+            return;
+        };
+        if !is_first
+            && previous != self.config.id
+            && self.is_live(previous)
+            && let Some(state) = self.handlespace.data_mut(key)
+        {
+            state.rare.get_or_insert_default().is_doubtful = true;
+        }
+    }
+
+    pub(super) fn is_doubtful(&self, key: ElementKey) -> bool {
+        let element = self.handlespace.element(key);
+        let rare = element.and_then(|element| element.data.rare.as_ref());
+        rare.is_some_and(|rare| rare.is_doubtful)
     }
 
     /// A pool element of this registrar's own has given a sign of life: if a peer claimed it, all

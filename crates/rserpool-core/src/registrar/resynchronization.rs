@@ -14,14 +14,18 @@ use rserpool_wire::parameter::EncodedPoolElement;
 use rserpool_wire::{PoolHandle, RegistrarId};
 
 impl Registrar {
-    /// The association with a known peer was re-established: updates may have been lost. It is
-    /// owed until one is whole; the peer's presences remind of it.
+    /// The association with a known peer was re-established: updates may have been lost.
     pub(super) fn force_resynchronization(&mut self, peer: RegistrarId) {
         if self.is_initialized() {
-            if let Some(known) = self.peers.by_id.get_mut(&peer) {
-                known.tables.is_owed = true;
-            }
+            self.owe_resynchronization(peer);
             self.start_table_session(peer, Purpose::Resynchronization);
+        }
+    }
+
+    /// Whatever the checksums say, until one is whole: the peer's presences remind of it.
+    pub(super) fn owe_resynchronization(&mut self, peer: RegistrarId) {
+        if let Some(known) = self.peers.by_id.get_mut(&peer) {
+            known.tables.is_owed = true;
         }
     }
 

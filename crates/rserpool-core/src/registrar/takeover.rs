@@ -57,6 +57,11 @@ impl Registrar {
         }
         self.drop_peer(target);
         let pool_elements = self.rehome(target, sender);
+        if !pool_elements.is_empty() {
+            // What the target told last may have reached one and not the other. No checksum shows
+            // it, and the winner announces only what is new to itself.
+            self.owe_resynchronization(sender);
+        }
         self.emit(Event::TakenOver {
             target,
             winner: sender,

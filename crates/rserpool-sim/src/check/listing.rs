@@ -66,10 +66,8 @@ impl RegistrarView {
             .filter(|listed| Some(listed.home) == self.id)
     }
 
-    pub(super) fn is_registered_over(&self, end: EndId) -> bool {
-        self.by_end
-            .get(&end)
-            .is_some_and(|listed| !listed.is_empty())
+    pub(super) fn registered_over(&self, end: EndId) -> impl Iterator<Item = &Key> {
+        self.by_end.get(&end).into_iter().flatten()
     }
 
     /// The pool elements of this home.

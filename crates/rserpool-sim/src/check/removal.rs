@@ -133,12 +133,15 @@ impl World {
             return;
         }
         let has_slept = self.nodes[node.index()].disturbed_until + self.audit_bound() > self.now;
-        let view = &mut self.checker.registrars[node.index()];
-        if has_slept {
+        let view = &self.checker.registrars[node.index()];
+        let mut registered = view.registered_over(end);
+        let is_elsewhere = registered.all(|(handle, id)| self.is_there(handle, *id));
+        drop(registered);
+        let is_strange = self.roster.is_stranger(self.node_of(end.other()));
+        if has_slept || is_elsewhere || is_strange {
             // Perhaps another registrar has them, and is about to say so.
-            return view.forget_end(end);
-        }
-        if view.is_registered_over(end) {
+            self.checker.registrars[node.index()].forget_end(end);
+        } else {
             let text = format_args!(
                 "still lists who was registered over association {}",
                 end.association()
