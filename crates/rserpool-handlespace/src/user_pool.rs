@@ -16,6 +16,8 @@ pub struct UserPool {
     pool_elements: Vec<EncodedPoolElement>,
     /// Whose turn it is; for [`UserRule::InTurn`].
     turn: usize,
+    /// When the next turn of each is; for [`UserRule::InWeightedTurn`], empty until it is needed.
+    turns: Vec<u128>,
     /// These are not all of the pool.
     is_part: bool,
     /// Whether one has been selected.
@@ -36,6 +38,7 @@ impl UserPool {
             rule,
             pool_elements: resolution.pool_elements.clone(),
             turn: 0,
+            turns: Vec::new(),
             is_part: false,
             is_used: false,
         }
@@ -48,10 +51,19 @@ impl UserPool {
     }
 
     /// Whether the next selection should be from another answer of the registrar: of a lot that is
-    /// drawn among part of a pool, only the registrar knows all chances. If there is no other
-    /// answer, this one is better than none.
+    /// drawn among part of a pool, only the registrar knows all chances; and the load is another
+    /// one as soon as somebody was given a request. If there is no other answer, this one is
+    /// better than none.
     pub fn is_spent(&self) -> bool {
-        self.rule == UserRule::ByLot && self.is_part && self.is_used
+        let is_for_once = match self.rule {
+            UserRule::ByLot => self.is_part,
+            UserRule::InOrder => true,
+            UserRule::InTurn
+            | UserRule::InWeightedTurn
+            | UserRule::AtRandom
+            | UserRule::HighestPriority => false,
+        };
+        is_for_once && self.is_used
     }
 
     /// A newer resolution of the same pool takes the place of this one. If the pool was created
@@ -64,6 +76,7 @@ impl UserPool {
         }
         self.pool_elements.clone_from(&resolution.pool_elements);
         self.turn = 0;
+        self.turns.clear();
         self.is_part = false;
         self.is_used = false;
     }
@@ -80,6 +93,9 @@ impl UserPool {
                 self.turn = (position + 1) % self.pool_elements.len();
                 position
             }
+            // The head of the registrar's list is its turn for this user.
+            UserRule::InWeightedTurn if !self.is_used => 0,
+            UserRule::InWeightedTurn => self.weighted_turn(rng),
             UserRule::AtRandom => self.random_position(rng),
             // The registrar drew one after the other.
             UserRule::ByLot if self.is_part && !self.is_used => 0,
@@ -97,6 +113,13 @@ impl UserPool {
             return false;
         };
         self.pool_elements.remove(position);
+        if position < self.turns.len() {
+            self.turns.remove(position);
+        }
+        // A backup is for whoever cannot go to the one before it.
+        if self.rule == UserRule::InOrder {
+            self.is_used = false;
+        }
         if position < self.turn {
             self.turn -= 1;
         }
@@ -138,6 +161,24 @@ impl UserPool {
         usize::try_from(position).expect("below the length of a list")
     }
 
+    /// §4.2.3, §4.2.2: each as often as its weight says, and evenly. Users begin anywhere in their
+    /// lists, so that no pool element is the second one of all of them.
+    fn weighted_turn(&mut self, rng: &mut (impl Rng + ?Sized)) -> usize {
+        if self.turns.is_empty() {
+            let first = |element: &EncodedPoolElement| match lap(element) {
+                Some(lap) => lap / u128::from(u32::MAX) * u128::from(rng.next_u32()),
+                None => u128::MAX,
+            };
+            self.turns = self.pool_elements.iter().map(first).collect();
+        }
+        let turns = self.turns.iter().enumerate();
+        let next = turns.min_by_key(|&(_, turn)| turn);
+        let (position, turn) = next.expect("there is a pool element");
+        let lap = lap(&self.pool_elements[position]).unwrap_or(0);
+        self.turns[position] = turn.saturating_add(lap);
+        position
+    }
+
     /// §4.4.1: each as likely as its lots are among all.
     fn drawn_position(&self, rng: &mut (impl Rng + ?Sized)) -> usize {
         let lots = |element: &EncodedPoolElement| u64::from(lots(&element.decode().policy));
@@ -168,5 +209,17 @@ impl UserPool {
         let priorities = self.pool_elements.iter().map(priority).enumerate();
         let best = priorities.rev().max_by_key(|&(_, priority)| priority);
         best.map_or(0, |(position, _)| position)
+    }
+}
+
+/// A weight of 1 has its turn once in this time.
+const ROUND: u128 = 1 << 64;
+
+/// The time from one turn of a pool element to the next; `None` if it has none (§3.2).
+fn lap(element: &EncodedPoolElement) -> Option<u128> {
+    if let Policy::WeightedRoundRobin { weight } = element.decode().policy {
+        ROUND.checked_div(u128::from(weight))
+    } else {
+        None
     }
 }

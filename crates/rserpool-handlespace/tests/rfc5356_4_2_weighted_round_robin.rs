@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{OnePool, handle, numbers, resolution};
+use common::{OnePool, handle, id, numbers, resolution};
 use rand_core::SeedableRng;
 use rand_pcg::Pcg64;
 use rserpool_handlespace::{ResolveError, UserPool};
@@ -165,9 +165,55 @@ fn section_4_2_2_many_rounds_do_not_drift() {
 }
 
 #[test]
-fn section_4_2_3_the_pool_user_takes_one_after_the_other() {
-    let mut user = UserPool::new(&resolution([wrr(3), wrr(1)]));
+fn section_4_2_3_the_pool_user_begins_with_the_first_and_goes_on_as_the_weights_are() {
+    for seed in 0..50 {
+        let mut user = UserPool::new(&resolution([wrr(3), wrr(1), wrr(2)]));
+        let mut random = Pcg64::seed_from_u64(seed);
+        assert_eq!(
+            user.select(&mut random),
+            Some(id(1)),
+            "the registrar's turn"
+        );
+        let mut picks = [0; 3];
+        for _ in 0..600 {
+            picks[user.select(&mut random).unwrap().0 as usize - 1] += 1;
+        }
+        for (seen, expected) in picks.into_iter().zip([300_i32, 100, 200]) {
+            assert!((seen - expected).abs() <= 2, "seed {seed}: {picks:?}");
+        }
+    }
+}
+
+/// Who has few requests has its share of each, too: not all go on with the heaviest.
+#[test]
+fn section_4_2_3_second_selections_are_as_the_weights_are() {
     let mut random = Pcg64::seed_from_u64(1);
-    let mut pick = || user.select(&mut random).unwrap().0;
-    assert_eq!([pick(), pick(), pick()], [1, 2, 1]);
+    let mut second = [0; 3];
+    for _ in 0..6000 {
+        let mut user = UserPool::new(&resolution([wrr(3), wrr(1), wrr(2)]));
+        user.select(&mut random);
+        second[user.select(&mut random).unwrap().0 as usize - 1] += 1;
+    }
+    let [heavy, light, middle] = second;
+    assert!(heavy > middle && middle > light && light > 0, "{second:?}");
+}
+
+#[test]
+fn section_4_2_3_who_was_removed_has_no_more_turns() {
+    let mut user = UserPool::new(&resolution([wrr(3), wrr(1), wrr(2)]));
+    let mut random = Pcg64::seed_from_u64(1);
+    for _ in 0..5 {
+        user.select(&mut random);
+    }
+    assert!(user.remove(id(1)));
+    let mut picks = [0; 3];
+    for _ in 0..300 {
+        picks[user.select(&mut random).unwrap().0 as usize - 1] += 1;
+    }
+    let [first, second, third] = picks;
+    assert_eq!(first, 0);
+    assert!(
+        (99..=101).contains(&second) && (199..=201).contains(&third),
+        "{picks:?}"
+    );
 }

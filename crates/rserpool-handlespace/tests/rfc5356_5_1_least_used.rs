@@ -81,3 +81,18 @@ fn section_5_1_3_a_newer_list_is_used_as_its_policy_says() {
         [Some(id(1)); 3]
     );
 }
+
+/// Whoever was given a request is no longer as little used as the list says.
+#[test]
+fn section_5_1_3_each_selection_is_from_a_list_of_its_own_but_backups_are_at_hand() {
+    let mut user = UserPool::new(&resolution([9, 7, 8].map(lu)));
+    let mut random = Pcg64::seed_from_u64(1);
+    assert!(!user.is_spent());
+    user.select(&mut random);
+    assert!(user.is_spent());
+    user.remove(id(1));
+    assert!(!user.is_spent(), "the next one is the backup");
+    assert_eq!(user.select(&mut random), Some(id(2)));
+    user.replace(&resolution([7, 9].map(lu)));
+    assert!(!user.is_spent());
+}

@@ -27,11 +27,23 @@ fn section_5_2_2_the_counter_is_0_after_registration() {
 }
 
 #[test]
-fn section_5_2_2_every_listed_one_is_counted() {
+fn section_5_2_2_backups_are_not_counted() {
     let mut pool = OnePool::of([lud(0, 5), lud(1, 5), lud(2, 5)]);
-    // 0 1 2, then 5 6 2, then 5 6 7, then 10 6 7.
+    // 0 1 2, then 5 1 2, then 5 6 2.
     assert_eq!(pool.resolve(2), [1, 2]);
-    assert_eq!(pool.picks(4), [3, 1, 2, 3]);
+    assert_eq!(pool.resolve(3), [2, 3, 1]);
+    assert_eq!(pool.picks(3), [3, 1, 2]);
+}
+
+/// Whoever has a resolution with backups goes to its first: as many requests as each can bear.
+#[test]
+fn section_5_2_2_users_with_backups_are_spread_by_the_degradation() {
+    let mut pool = OnePool::of([lud(0, 4), lud(0, 2), lud(0, 1)]);
+    let mut requests = [0; 3];
+    for _ in 0..70 {
+        requests[pool.resolve(16)[0] as usize - 1] += 1;
+    }
+    assert_eq!(requests, [10, 20, 40]);
 }
 
 #[test]

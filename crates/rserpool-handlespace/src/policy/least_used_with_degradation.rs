@@ -65,8 +65,10 @@ impl MemberSelection for LeastUsedWithDegradation {
     fn select(&mut self, items: usize, random: &mut dyn Rng, selected: &mut Vec<u32>) {
         self.peek(items, random, selected);
         // §5.2.2: "When an entry is selected for being returned to a pool user, the internal
-        // degradation counter MUST be incremented by 1."
-        for &slot in &*selected {
+        // degradation counter MUST be incremented by 1." Only the first one gets the request; the
+        // others are backups (§5.2.3). Were all counted, users that ask for several would all go
+        // to the one with the least degradation until the next registration.
+        if let Some(&slot) = selected.first() {
             let degradation = u64::from(self.degradations[slot as usize]);
             let key = self.groups.key(slot).saturating_add(degradation);
             self.groups.remove(slot);

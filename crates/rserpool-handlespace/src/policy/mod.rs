@@ -68,6 +68,8 @@ pub trait MemberSelection: Send {
 pub enum UserRule {
     /// One after the other, starting with the first, and again from the beginning (§4.1.3).
     InTurn,
+    /// The first, and then each as often as its weight says (§4.2.3).
+    InWeightedTurn,
     /// Any of them, each equally likely (§4.3.3).
     AtRandom,
     /// Any of them, as likely as the policy says (§4.4.1, §5.4.1).

@@ -21,8 +21,8 @@ use core::cmp::{Ordering, Reverse};
 use rand_core::Rng;
 use rserpool_wire::parameter::Policy;
 
-/// §4.2.3: the same rules as Round Robin.
-pub(super) const USER_RULE: UserRule = UserRule::InTurn;
+/// §4.2.3: the same rules as Round Robin; but of the circular list the registrar has told each once.
+pub(super) const USER_RULE: UserRule = UserRule::InWeightedTurn;
 
 pub(super) fn new() -> Box<dyn MemberSelection> {
     Box::new(WeightedRoundRobin::default())

@@ -262,10 +262,10 @@ impl Pool {
     fn select_with_degradation(&mut self, items: usize) -> Vec<PoolElementId> {
         let mut selected = self.in_order();
         selected.truncate(items);
-        for id in &selected {
-            let member = self.members.get_mut(id).expect("members are selected");
-            member.degradation_counter += 1;
-            self.wait_again(*id);
+        if let Some(&first) = selected.first() {
+            let member = self.members.get_mut(&first);
+            member.expect("members are selected").degradation_counter += 1;
+            self.wait_again(first);
         }
         selected
     }
