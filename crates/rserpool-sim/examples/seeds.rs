@@ -40,6 +40,8 @@ struct Options {
     scenario: Option<Scenario>,
     /// Of each pool user, whatever the scenario.
     sessions: usize,
+    /// The same.
+    senders: usize,
 }
 
 impl Options {
@@ -52,6 +54,7 @@ impl Options {
             show: 20,
             scenario: None,
             sessions: 0,
+            senders: 0,
         };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -86,6 +89,7 @@ impl Options {
                     options.given().duration = duration.map_err(|error| error.to_string())?;
                 }
                 "--sessions" => options.sessions = parsed(argument, value()?)?,
+                "--senders" => options.senders = parsed(argument, value()?)?,
                 "--no-multicast" => options.given().multicast = false,
                 "--announced-only" => options.given().announced_only = true,
                 unknown => return Err(format!("no option `{unknown}`")),
@@ -133,6 +137,7 @@ impl Options {
         let mut scenario = scenario.unwrap_or_else(|| Scenario::random(seed));
         scenario.transcript = self.transcript;
         scenario.sessions = self.sessions;
+        scenario.senders = self.senders;
         let outcome = run(seed, &scenario);
         if self.transcript {
             print(&format_args!("{scenario:?}\n{}", outcome.transcript));

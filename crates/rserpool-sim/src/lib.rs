@@ -6,7 +6,8 @@
 //! every step; then without, until all is well again. Same seed and scenario: same octets. A
 //! [`World`] is for whoever wants to step through it.
 //!
-//! Pool users can hold sessions, whose state goes from one pool element to the next in cookies.
+//! Pool users can hold sessions, whose state goes from one pool element to the next in cookies, and
+//! send messages to a pool, each by itself.
 //!
 //! Every message, ASAP or ENRP, is encoded when it is sent and decoded when it arrives.
 //!
@@ -23,6 +24,7 @@ mod outcome;
 mod random;
 mod scenario;
 mod schedule;
+mod sending;
 mod session;
 mod stranger;
 mod transcript;
@@ -36,6 +38,7 @@ pub use footprint::Footprint;
 pub use node::NodeId;
 pub use outcome::{Outcome, Statistics, run, run_and_tell};
 pub use scenario::{Peering, Preset, Scenario, UnknownPeering, UnknownPreset};
+pub use sending::SendingStatistics;
 pub use session::SessionStatistics;
 pub use transcript::Transcript;
 pub use trial::{churn, drain_serving, kill_serving, trial_scenario, trial_scenario_of};

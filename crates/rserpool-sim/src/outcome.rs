@@ -1,6 +1,6 @@
 //! What a run comes to.
 
-use crate::{Scenario, SessionStatistics, Transcript, Violation, World};
+use crate::{Scenario, SendingStatistics, SessionStatistics, Transcript, Violation, World};
 use rserpool_core::Timestamp;
 use rserpool_core::registrar::RemovalReason;
 use std::collections::BTreeMap;
@@ -59,6 +59,10 @@ pub struct Statistics {
     pub registered_at: Vec<Timestamp>,
     /// How sessions fared.
     pub sessions: SessionStatistics,
+    /// How messages to pools fared.
+    pub sending: SendingStatistics,
+    /// Pool elements that were selected by a pool user that had been told who is in the pool.
+    pub selected_subscribed: u64,
     /// How long after the last fault all was well again.
     pub well_after: Duration,
 }
@@ -91,6 +95,9 @@ impl fmt::Display for Statistics {
         )?;
         if self.sessions.begun > 0 {
             write!(f, "\n{}", self.sessions)?;
+        }
+        if self.sending.messages > 0 {
+            write!(f, "\n{}", self.sending)?;
         }
         Ok(())
     }

@@ -33,6 +33,8 @@ pub struct Scenario {
     pub faults: FaultKinds,
     /// Sessions with pool elements that each pool user holds.
     pub sessions: usize,
+    /// Pools that each pool user sends messages to, each message by itself.
+    pub senders: usize,
     /// How long faults happen; the time until all is well again comes on top.
     pub duration: Duration,
     /// Whether the transcript is kept as text. Its digest always is.
@@ -53,6 +55,7 @@ impl Scenario {
             peering: Peering::All,
             faults: FaultKinds::none(),
             sessions: 0,
+            senders: 0,
             duration: Duration::from_secs(60),
             transcript: false,
         }
@@ -102,6 +105,7 @@ impl Scenario {
             peering,
             faults,
             sessions: 0,
+            senders: 0,
             duration,
             transcript: false,
         }
@@ -113,10 +117,14 @@ impl Scenario {
         let drawn = Self {
             transcript: self.transcript,
             sessions: self.sessions,
+            senders: self.senders,
             ..Self::random(seed)
         };
         if self.sessions > 0 {
             command.push_str(&format!(" --sessions {}", self.sessions));
+        }
+        if self.senders > 0 {
+            command.push_str(&format!(" --senders {}", self.senders));
         }
         if *self == drawn {
             return command;
@@ -132,6 +140,7 @@ impl Scenario {
             peering,
             faults,
             sessions: _,
+            senders: _,
             duration,
             transcript: _,
         } = self;

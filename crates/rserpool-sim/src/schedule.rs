@@ -35,6 +35,8 @@ pub(crate) enum Occurrence {
     Activity { node: NodeId, incarnation: u32 },
     /// Who holds a session does what comes next, if the session is still as it was.
     Session { session: u32, epoch: u32 },
+    /// Who sends messages to a pool sends the next one.
+    Sender { sender: u32 },
     /// Something about a pool element that is drained is due.
     Draining { node: NodeId },
     /// A fault of the plan begins.

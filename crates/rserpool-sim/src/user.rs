@@ -17,6 +17,8 @@ pub(crate) struct UserActivity {
     pub(crate) last: Option<(PoolHandle, Vec<PoolElementId>)>,
     /// The pools that it wants updates of, and what it was told of them last.
     pub(crate) subscriptions: BTreeMap<PoolHandle, Option<BTreeSet<PoolElementId>>>,
+    /// Whom it has selected in a pool that it is told of, until that is looked at.
+    pub(crate) selected: Vec<(PoolHandle, PoolElementId)>,
     /// It says that live pool elements cannot be reached.
     pub(crate) lies: bool,
 }

@@ -72,6 +72,7 @@ impl World {
         }
         self.count_lost_sessions();
         self.check_resolves();
+        self.check_sending();
         self.check_snapshots();
         took
     }

@@ -8,6 +8,7 @@
 //! | `request` | each request of a pool user has one answer, and nobody gets updates unasked |
 //! | `session` | sessions go on with their state, and repeat no more than a cookie interval |
 //! | `delivery` | of a session's requests, none is lost: sent again or given back |
+//! | `sending` | messages to pools: none read twice, none lost, one for all gets to all |
 //! | `card` | business cards say who comes next, and nothing else |
 //! | `liveness` | all who live are registered, all resolve, all subscriptions are up to date |
 //! | `agreement` | all registrars know the same |
@@ -23,6 +24,7 @@ mod liveness;
 mod removal;
 mod replica;
 mod request;
+mod sending;
 mod session;
 mod violation;
 
@@ -105,6 +107,14 @@ pub(crate) enum Check {
         home_id: RegistrarId,
         pool_handle: PoolHandle,
         pool_element: PoolElementId,
+    },
+    /// A message to all has got to a pool element.
+    Reached {
+        message: u64,
+        /// The processes of who sent it, and of who is to read it.
+        user: (NodeId, u32),
+        element: (NodeId, u32),
+        since: Timestamp,
     },
     /// A request of a pool user has been answered.
     Answered {
@@ -248,6 +258,7 @@ impl World {
             Check::GoneInTime { .. } => self.check_gone(check),
             Check::Replicated { .. } => self.check_replicated(check),
             Check::Repaired { .. } => self.check_repaired(check),
+            Check::Reached { .. } => self.check_reached(&check),
             Check::Answered {
                 node,
                 incarnation,

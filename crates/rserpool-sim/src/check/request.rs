@@ -101,10 +101,12 @@ impl World {
             }
             Event::Selected {
                 request,
+                pool_handle,
                 pool_element,
                 ..
             } => {
                 self.note_answer(node, request, true);
+                self.note_selected(node, pool_handle, pool_element.id());
                 self.on_selected(node, request, Some(&pool_element));
             }
             Event::ResolveFailed {
@@ -137,6 +139,40 @@ impl World {
             | Event::BadMessage { .. }
             | Event::UnexpectedMessage { .. }
             | Event::ErrorReceived { .. } => {}
+        }
+    }
+
+    /// Who has been told who is in the pool selects nobody else. The answer that told it may have
+    /// come first, so that this is looked at after all that goes with it.
+    fn note_selected(&mut self, node: NodeId, handle: PoolHandle, id: PoolElementId) {
+        if let Actor::User(_, activity) = &mut self.nodes[node.index()].actor
+            && let Some(Some(_)) = activity.subscriptions.get(&handle)
+        {
+            activity.selected.push((handle, id));
+        }
+    }
+
+    /// All that a pool user had to tell has been told.
+    pub(crate) fn check_selected(&mut self, node: NodeId) {
+        let Actor::User(_, activity) = &mut self.nodes[node.index()].actor else {
+            return;
+        };
+        if activity.selected.is_empty() {
+            return;
+        }
+        let selected = std::mem::take(&mut activity.selected);
+        self.statistics.selected_subscribed += u64::try_from(selected.len()).unwrap_or(0);
+        let mut wrong = None;
+        for (handle, id) in selected {
+            let told = activity.subscriptions.get(&handle).cloned().flatten();
+            if let Some(told) = told.filter(|told| !told.contains(&id)) {
+                wrong = Some((handle, id, told));
+            }
+        }
+        // Of a large pool, subscribers are told only some.
+        if let Some((handle, id, told)) = wrong.filter(|_| self.subscribed_items().is_none()) {
+            let text = format_args!("selects {id} of {handle}, and was told {told:?}");
+            self.violate(Rule::SelectedAfterUpdate, node, text);
         }
     }
 

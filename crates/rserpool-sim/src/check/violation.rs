@@ -49,6 +49,12 @@ pub enum Rule {
     SessionRepeats,
     /// Of a session's requests, each has arrived, is sent again or is given back.
     Undelivered,
+    /// A message to a pool is read once by a process at most, and in order.
+    ReadOnce,
+    /// A message to all gets to all who are well.
+    SentToAll,
+    /// Who has updates of a pool selects nobody who is not in it any more.
+    SelectedAfterUpdate,
     /// A session whose pool element was drained repeats nothing.
     DrainedRepeats,
     /// Business cards say who comes next, and nothing else.
@@ -95,6 +101,9 @@ impl fmt::Display for Rule {
             Self::SessionState => "a session goes on from its state",
             Self::SessionRepeats => "a session repeats at most one cookie interval",
             Self::Undelivered => "each request arrives, is sent again or is given back",
+            Self::ReadOnce => "a message is read once at most, and in order",
+            Self::SentToAll => "a message to all gets to all",
+            Self::SelectedAfterUpdate => "who an update says is gone is not selected",
             Self::DrainedRepeats => "who was drained has nothing repeated",
             Self::BusinessCard => "a business card says who comes next",
             Self::DataOnly => "without SCTP there are data and nothing else",

@@ -251,6 +251,6 @@ impl HeldSession {
 fn number_of(message: &SessionMessage) -> Option<u64> {
     match Packet::decode(&message.data)? {
         Packet::Data(Data::Request { number, .. }) => Some(number),
-        Packet::Data(Data::Answer { .. }) | Packet::Control(_) => None,
+        Packet::Data(Data::Answer { .. } | Data::Message { .. }) | Packet::Control(_) => None,
     }
 }

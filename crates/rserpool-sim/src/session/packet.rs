@@ -29,6 +29,8 @@ pub(crate) enum Data {
     Request { session: SessionId, number: u64 },
     /// What the state is after that.
     Answer { number: u64, state: u64 },
+    /// By itself: it wants no answer.
+    Message { number: u64 },
 }
 
 impl Packet {
@@ -44,6 +46,7 @@ impl Packet {
         let (kind, first, second) = match data {
             Data::Request { session, number } => (1, number, u64::from(session.0)),
             Data::Answer { number, state } => (2, number, state),
+            Data::Message { number } => (3, number, 0),
         };
         buffer.push(kind);
         buffer.extend_from_slice(&first.to_be_bytes());
@@ -92,6 +95,7 @@ impl Data {
                 number,
                 state: second,
             }),
+            (3, []) if second == 0 => Some(Self::Message { number }),
             _ => None,
         }
     }
@@ -106,6 +110,7 @@ impl fmt::Display for Packet {
                 write!(f, "request {number} of session {}", session.0)
             }
             Self::Data(Data::Answer { number, .. }) => write!(f, "answer {number}"),
+            Self::Data(Data::Message { number }) => write!(f, "message {number}"),
         }
     }
 }

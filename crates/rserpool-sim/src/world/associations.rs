@@ -417,6 +417,7 @@ impl World {
             | Occurrence::Start { .. }
             | Occurrence::Activity { .. }
             | Occurrence::Session { .. }
+            | Occurrence::Sender { .. }
             | Occurrence::Draining { .. }
             | Occurrence::Fault { .. }
             | Occurrence::FaultEnds { .. }

@@ -9,6 +9,7 @@ use crate::node::{Actor, Node, NodeId, Roster, addresses};
 use crate::octets::OctetsStore;
 use crate::random::Random;
 use crate::schedule::{Occurrence, Schedule};
+use crate::sending::Sending;
 use crate::session::Sessions;
 use crate::stranger::Stranger;
 use crate::transcript::Transcript;
@@ -80,6 +81,7 @@ impl World {
             quiet: false,
             announces_disturbed: 0,
             sessions: Sessions::new(),
+            sending: Sending::default(),
             checker: Checker::new(&roster),
             transcript: Transcript::new(scenario.transcript, roster.len()),
             statistics: Statistics::default(),
@@ -272,8 +274,9 @@ impl World {
         let kind = usize::try_from(number % 10).unwrap_or(0);
         let mut number = |bound| u32::try_from(self.random.below(bound)).unwrap_or(u32::MAX);
         // Some weigh nothing: they are not to be selected. In the end nobody else might be left,
-        // and a session could not go on.
-        let weight = number(6).max(u32::from(self.scenario.sessions > 0));
+        // and a session could not go on, nor a message be sent.
+        let needs_all = self.scenario.sessions + self.scenario.senders > 0;
+        let weight = number(6).max(u32::from(needs_all));
         let load = number(1 << 32);
         let degradation = number(1 << 28);
         match kinds[kind] {

@@ -52,7 +52,7 @@ impl World {
     }
 
     /// Whether a pool element takes new sessions.
-    pub(super) fn takes_sessions(&self, node: NodeId) -> bool {
+    pub(crate) fn takes_sessions(&self, node: NodeId) -> bool {
         let draining = self.sessions.draining.get(&node);
         draining.is_none_or(|draining| draining.begun.is_none())
     }

@@ -60,6 +60,9 @@ impl World {
 
     /// The pool elements of the pool: those in the card come first, in its order.
     pub(crate) fn on_listed(&mut self, node: NodeId, request: RequestId, listed: &Resolution) {
+        if let Some(sender) = self.sending.by_request.remove(&(node, request)) {
+            return self.sender_listed(sender, listed);
+        }
         let Some(id) = self.sessions.by_request.remove(&(node, request)) else {
             return;
         };
@@ -82,6 +85,9 @@ impl World {
         request: RequestId,
         selected: Option<&EncodedPoolElement>,
     ) {
+        if let Some(sender) = self.sending.by_request.remove(&(node, request)) {
+            return self.sender_selected(sender, selected);
+        }
         let Some(id) = self.sessions.by_request.remove(&(node, request)) else {
             return;
         };
@@ -175,7 +181,7 @@ fn preferred(held: &HeldSession) -> Vec<PoolElementId> {
 }
 
 /// Where a pool element serves sessions.
-fn service_address(transport: UserTransport) -> Option<PeerAddress> {
+pub(super) fn service_address(transport: UserTransport) -> Option<PeerAddress> {
     let (transport, addresses, port) = match transport {
         UserTransport::Sctp(sctp) => (Transport::Sctp, sctp.addresses, sctp.port),
         UserTransport::Tcp(tcp) => (Transport::Tcp, vec![tcp.address], tcp.port),

@@ -171,6 +171,7 @@ impl World {
         if outputs > OUTPUTS_MAX {
             self.violate(Rule::Outputs, node, format_args!("{outputs} outputs"));
         }
+        self.check_selected(node);
         self.plan_wake(node);
     }
 

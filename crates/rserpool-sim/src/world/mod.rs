@@ -13,6 +13,7 @@
 //! | `sessions` | what pool users do to hold sessions |
 //! | `failover` | by whom a session is served next |
 //! | `services` | what pool elements do for sessions |
+//! | `sending` | what pool users do to send messages each by itself |
 //! | `datagrams` | what a session over UDP has, and does not have |
 //! | `cards` | business cards of pool elements, of pool users, and of liars |
 //! | `draining` | a pool element leaves without an interruption |
@@ -30,6 +31,7 @@ mod failover;
 mod faults;
 mod forgery;
 mod machines;
+mod sending;
 mod services;
 mod sessions;
 mod start;
@@ -43,6 +45,7 @@ use crate::node::{Actor, Node, NodeId, Roster};
 use crate::octets::OctetsStore;
 use crate::random::Random;
 use crate::schedule::{Occurrence, Schedule};
+use crate::sending::Sending;
 use crate::session::Sessions;
 use crate::transcript::Transcript;
 use crate::{Scenario, Statistics};
@@ -80,6 +83,7 @@ pub struct World {
     /// Faults of announces that go on.
     pub(crate) announces_disturbed: u32,
     pub(crate) sessions: Sessions,
+    pub(crate) sending: Sending,
     pub(crate) checker: Checker,
     pub(crate) transcript: Transcript,
     pub(crate) statistics: Statistics,
@@ -254,6 +258,7 @@ impl World {
             Occurrence::Start { node } => self.on_start(node),
             Occurrence::Activity { node, incarnation } => self.on_activity(node, incarnation),
             Occurrence::Session { session, epoch } => self.on_session(session, epoch),
+            Occurrence::Sender { sender } => self.on_sender(sender),
             Occurrence::Draining { node } => self.on_draining(node),
             Occurrence::Fault { index } => self.begin_fault(index),
             Occurrence::FaultEnds { index } => self.end_fault(index),

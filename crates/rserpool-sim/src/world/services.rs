@@ -91,6 +91,7 @@ impl World {
                 self.serve_datagram(end, session, number);
             }
             Packet::Data(Data::Request { session, number }) => self.serve(end, session, number),
+            Packet::Data(Data::Message { number }) => self.read_message(end, number),
             Packet::Data(Data::Answer { .. }) => {
                 let node = self.node_of(end);
                 self.violate(Rule::SessionState, node, format_args!("is sent an answer"));
@@ -102,9 +103,7 @@ impl World {
         self.check_request(end, session, number);
         self.check_own_card(end);
         self.note_arrived(session, number);
-        let acknowledged_at = self.now + self.associations[end.association() as usize].delay;
-        let arrived = self.sessions.arrived.entry(end.other()).or_default();
-        arrived.acknowledge(acknowledged_at);
+        self.acknowledge(end);
         let Some(served) = self.sessions.served.get_mut(&end) else {
             return;
         };
@@ -121,6 +120,23 @@ impl World {
             self.give_cookie(end);
         }
         self.give_another_card(end);
+    }
+
+    /// A message that wants no answer.
+    fn read_message(&mut self, end: EndId, number: u64) {
+        self.check_read(end, number);
+        self.acknowledge(end);
+        if let Some(served) = self.sessions.served.get_mut(&end) {
+            served.has_begun = true;
+        }
+        self.give_another_card(end);
+    }
+
+    /// The transport of who sent it will know that it has arrived.
+    fn acknowledge(&mut self, end: EndId) {
+        let at = self.now + self.associations[end.association() as usize].delay;
+        let arrived = self.sessions.arrived.entry(end.other()).or_default();
+        arrived.acknowledge(at);
     }
 
     /// A request has got to a pool element.

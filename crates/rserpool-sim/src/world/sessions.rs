@@ -95,7 +95,7 @@ impl World {
     pub(super) fn session_up(&mut self, end: EndId) {
         let now = self.now;
         let Some(id) = self.sessions.by_end.get(&end).copied() else {
-            return;
+            return self.sender_up(end);
         };
         let Some(held) = self.sessions.held.get_mut(&id) else {
             return;
@@ -181,15 +181,16 @@ impl World {
 
     /// The association could not be set up.
     pub(super) fn session_not_up(&mut self, end: EndId) {
-        if let Some(id) = self.sessions.by_end.remove(&end) {
-            self.report_and_select(id);
+        match self.sessions.by_end.remove(&end) {
+            Some(id) => self.report_and_select(id),
+            None => self.sender_not_up(end),
         }
     }
 
     /// The pool element is gone, or has closed the association.
     pub(super) fn session_lost(&mut self, end: EndId) {
         let Some(id) = self.sessions.by_end.remove(&end) else {
-            return;
+            return self.sender_lost(end);
         };
         self.forget_arrived(id, end);
         self.sessions.silenced.remove(&end);
@@ -234,7 +235,7 @@ impl World {
     /// Something for a session arrived at its pool user.
     pub(super) fn session_received(&mut self, end: EndId, packet: Packet) {
         let Some(id) = self.sessions.by_end.get(&end).copied() else {
-            return;
+            return self.sender_received(end, packet);
         };
         match packet {
             Packet::Control(message) => {
@@ -253,9 +254,9 @@ impl World {
                     self.finish(id, end);
                 }
             }
-            Packet::Data(Data::Request { .. }) => {
+            Packet::Data(data @ (Data::Request { .. } | Data::Message { .. })) => {
                 let node = self.node_of(end);
-                self.violate(Rule::SessionState, node, format_args!("is sent a request"));
+                self.violate(Rule::SessionState, node, format_args!("is sent {data:?}"));
             }
         }
     }
@@ -319,17 +320,18 @@ impl World {
             self.sessions.held.remove(&id);
             self.statistics.sessions.ended_with_user += 1;
         }
-        let sessions = &mut self.sessions;
+        self.sending.end_of(node);
+        let (sessions, senders) = (&mut self.sessions, &self.sending.by_end);
         sessions.by_request.retain(|(user, _), _| *user != node);
         sessions
             .by_end
             .retain(|_, id| sessions.held.contains_key(id));
         sessions
             .silenced
-            .retain(|end, _| sessions.by_end.contains_key(end));
+            .retain(|end, _| sessions.by_end.contains_key(end) || senders.contains_key(end));
         sessions
             .arrived
-            .retain(|end, _| sessions.by_end.contains_key(end));
+            .retain(|end, _| sessions.by_end.contains_key(end) || senders.contains_key(end));
     }
 
     /// A message leaves this end on the control channel.
@@ -341,7 +343,7 @@ impl World {
         self.send_written(end, |buffer| Packet::encode_data(data, buffer));
     }
 
-    fn send_packet(&mut self, end: EndId, packet: &[u8]) {
+    pub(super) fn send_packet(&mut self, end: EndId, packet: &[u8]) {
         self.send_written(end, |buffer| buffer.extend_from_slice(packet));
     }
 

@@ -34,6 +34,7 @@ impl World {
             Actor::User(..) => {
                 self.plan_activity(node);
                 self.begin_sessions(node);
+                self.begin_senders(node);
             }
             Actor::Registrar(_) | Actor::Stranger(_) | Actor::Nobody => {}
         }
