@@ -1,6 +1,7 @@
-//! SIGTERM and SIGINT: the first asks to end in order, the second ends at once.
+//! SIGTERM and SIGINT: the first asks to end in order, another one not to wait for that.
+//!
+//! Who begins to listen has to go on to the very end: nothing else minds them from then on.
 
-use crate::exit::Exit;
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -21,20 +22,11 @@ impl Signals {
         })
     }
 
-    /// Waits for either.
+    /// Waits for either. Cancelling the future loses nothing.
     pub(crate) async fn recv(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
-    }
-
-    /// Waits for either, and lets the next one end the process at once.
-    pub(crate) async fn stop(mut self) {
-        self.recv().await;
-        tokio::spawn(async move {
-            self.recv().await;
-            std::process::exit(i32::from(Exit::Interrupted.number()));
-        });
     }
 }

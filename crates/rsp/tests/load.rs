@@ -90,3 +90,62 @@ fn the_load_is_added_to_what_was_there_and_the_degradation_stays() {
     let registered = BTreeMap::from([(element, "lud:0.70:0.25".to_owned())]);
     until_registered(&address, &registered);
 }
+
+/// What is refused is asked again elsewhere, and takes nobody's place: all jobs get done.
+#[test]
+fn more_users_than_places_all_have_their_jobs_done() {
+    let (_registrar, address) = registrar(&[]);
+    let _element = serve(&address, &["--jobs-max", "1", "--capacity", "10000000"]);
+    let at = ["connect", "calc", "--registrar", &address, "--no-multicast"];
+    let jobs = ["--service", "calc", "--every-ms", "1", "--count", "3"];
+    let user = || Running::start(&[&at[..], &jobs, &["--job-size", "500000"]].concat());
+    let users = [(); 4].map(|()| user());
+    for user in users {
+        for number in 1..=3 {
+            assert_eq!(
+                user.line(),
+                format!("job {number} done, 500000 calculations")
+            );
+        }
+        assert_eq!(user.exit_code(), Some(0));
+    }
+}
+
+#[test]
+fn who_is_refused_until_the_end_is_told_so() {
+    let (_registrar, address) = registrar(&[]);
+    let _element = serve(&address, &["--jobs-max", "1"]);
+    let (_busy, _) = job(&address);
+    until_full(&address);
+    let at = ["connect", "calc", "--registrar", &address, "--no-multicast"];
+    let impatient = ["--service", "calc", "--answer-timeout-ms", "1000"];
+    let mut user = Running::start(&[&at[..], &impatient].concat());
+    user.say("1000");
+    user.error_line_with("has too many jobs and refuses this one: asking on");
+    user.error_line_with("times refused: its elements have as many jobs as they take");
+    assert_eq!(user.exit_code(), Some(6));
+}
+
+/// Waits until a job is refused: the one that was begun may come after the first that asks.
+fn until_full(address: &str) {
+    let at = ["connect", "calc", "--registrar", address, "--no-multicast"];
+    let one = [
+        "--service",
+        "calc",
+        "--every-ms",
+        "1",
+        "--count",
+        "1",
+        "--job-size",
+        "1",
+    ];
+    let begin = Instant::now();
+    loop {
+        let probe = Running::start(&[&at[..], &one, &["-o", "json"]].concat());
+        assert!(probe.line().contains("\"event\":\"connected\""));
+        if probe.line().contains("\"event\":\"refused\"") {
+            return;
+        }
+        assert!(begin.elapsed() < LONG, "nobody has a job");
+    }
+}

@@ -147,6 +147,7 @@ fn an_element_that_is_told_to_stop_leaves_its_pool_first() {
     let watcher = client(&watch, &address);
     assert!(watcher.line().contains("\"pool_elements\":[\"0x"));
     element.terminate();
+    assert!(element.line().contains("\"event\":\"leaving\""));
     assert!(element.line().contains("\"event\":\"deregistered\""));
     assert_eq!(element.exit_code(), Some(0));
     // `line` panics if the subscriber is never told.

@@ -182,6 +182,8 @@ struct Pending {
     since: Instant,
     /// To the element that has it now.
     sent_at: Instant,
+    /// How many elements would not do it.
+    refused: u32,
 }
 
 /// Over UDP nothing tells that an element is gone: one that does not answer for this long is left.
@@ -232,14 +234,24 @@ impl<'a> Conversation<'a> {
                     self.on_event(event).await?;
                 }
                 () = until(silent_at) => self.on_silence(),
-                () = until(deadline) => {
-                    let (pool, ms) = (&self.pool, timeout.as_millis());
-                    let text = anyhow!("pool {pool}: no answer in {ms} ms; does it answer?");
-                    return Err(Failure::new(Exit::Timeout, text));
-                }
+                () = until(deadline) => return Err(self.no_answer(timeout)),
             }
         }
         Ok(())
+    }
+
+    fn no_answer(&self, timeout: Duration) -> Failure {
+        let (pool, ms) = (&self.pool, timeout.as_millis());
+        let refused = self.pending.as_ref().map_or(0, |pending| pending.refused);
+        let text = if refused == 0 {
+            anyhow!("pool {pool}: no answer in {ms} ms; does it answer?")
+        } else {
+            anyhow!(
+                "pool {pool}: no answer in {ms} ms, and {refused} times refused: its elements have \
+                 as many jobs as they take; start more of them, or give --answer-timeout-ms"
+            )
+        };
+        Failure::new(Exit::Timeout, text)
     }
 
     /// When an element that has not answered is taken for dead, where nothing else tells.
@@ -271,6 +283,7 @@ impl<'a> Conversation<'a> {
                 request: request.clone(),
                 since: now,
                 sent_at: now,
+                refused: 0,
             });
         }
         self.send_request(request).await
@@ -342,6 +355,7 @@ impl<'a> Conversation<'a> {
             Meaning::Answer(data) => Ok(self.on_answer(&data)?),
             Meaning::Reply(reply) => self.send_request(reply).await,
             Meaning::Refused => {
+                self.say_refused()?;
                 tokio::time::sleep(REFUSED_PAUSE).await;
                 self.begin_session().await?;
                 self.send_again().await
@@ -385,6 +399,22 @@ impl<'a> Conversation<'a> {
         eprintln!("connected to element {pool_element} at {address}{by}");
         if std::io::stdin().is_terminal() && self.arguments.every_ms.is_none() {
             eprintln!("type lines; end with Ctrl-D");
+        }
+        Ok(())
+    }
+
+    /// For people once each request; it may go on like that for a while.
+    fn say_refused(&mut self) -> std::io::Result<()> {
+        let pool_element = self.session.element().id.to_string();
+        let Some(pending) = &mut self.pending else {
+            return Ok(());
+        };
+        pending.refused += 1;
+        if self.arguments.format.format() == Format::Json {
+            return output::json(&Report::Refused { pool_element });
+        }
+        if pending.refused == 1 {
+            eprintln!("element {pool_element} has too many jobs and refuses this one: asking on");
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod completion;
 mod connect;
 mod decode;
 mod demo;
+mod leaving;
 mod lines;
 mod peers;
 mod policy_check;

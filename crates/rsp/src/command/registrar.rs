@@ -2,7 +2,7 @@
 
 use super::demo::report::Report;
 use crate::events::{self, Initialized};
-use crate::exit::Outcome;
+use crate::exit::{Exit, Failure, Outcome};
 use crate::management::schema::Status;
 use crate::management::{self, Server, Source};
 use crate::option::compatibility::CompatibilityOptions;
@@ -10,7 +10,7 @@ use crate::option::format::FormatOptions;
 use crate::option::node;
 use crate::output::{self, Format};
 use crate::signals::Signals;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use rserpool::{Endpoints, Multicast, Registrar, RegistrarId};
 use rserpool_core::{RegistrarAddress, Transport};
 use std::convert::Infallible;
@@ -77,19 +77,21 @@ enum ManagementAddress {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     let registrar = Arc::new(start(arguments).await?);
     let initialized = events::log_registrar(registrar.events());
     let reached_at = reached_at(registrar.endpoints());
     let management = serve_management(arguments.management, &registrar, &reached_at).await;
     announce(arguments, &registrar, reached_at, management)?;
     tokio::select! {
-        () = signals.stop() => {}
+        () = signals.recv() => {}
         () = arguments.node.life.ended() => {}
         never = say_initialized(arguments.format.format(), initialized) => match never {},
     }
-    registrar.shutdown().await;
-    Ok(())
+    tokio::select! {
+        () = registrar.shutdown() => Ok(()),
+        () = signals.recv() => Err(Failure::new(Exit::Interrupted, anyhow!("interrupted"))),
+    }
 }
 
 async fn start(arguments: &Arguments) -> anyhow::Result<Registrar> {

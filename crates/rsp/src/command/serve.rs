@@ -1,6 +1,7 @@
 //! `rsp serve`.
 
 use super::demo::report::Report;
+use super::leaving::{Leaving, Sessions};
 use super::service::{Jobs, Load, Service, ServiceOptions};
 use super::user;
 use crate::events;
@@ -11,17 +12,19 @@ use crate::option::{node, policy, registrars};
 use crate::output::{self, Format};
 use crate::signals::Signals;
 use anyhow::anyhow;
-use rserpool::{DataTransport, Multicast, NodeEvent, PoolElement, PoolElementId, PoolHandle};
-use rserpool_core::pool_element::Event;
+use rserpool::{DataTransport, Multicast, PoolElement, PoolElementId, PoolHandle};
 use rserpool_wire::parameter::Policy;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Run a pool element with a small service
 ///
-/// It joins the pool named like the service unless --pool says otherwise. SIGTERM and SIGINT make
-/// it leave the pool first, then end its sessions; the second one ends it at once.
+/// It joins the pool named like the service unless --pool says otherwise.
+///
+/// SIGTERM and SIGINT make it leave the pool first and take no new sessions; those that are open
+/// have --drain-ms to end by themselves, and are then moved to other elements with their cookies.
+/// It tells how many are open, every second, and how they ended: exit code 0. The second signal
+/// ends it at once, exit code 130: what it had not told its users is lost.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -118,34 +121,35 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         settings.jobs_max,
         arguments.policy.clone(),
     );
-    let stop = signals.stop();
+    let sessions = Sessions::default();
     let end = arguments.node.life.ended();
-    tokio::pin!(stop, end);
+    tokio::pin!(end);
     loop {
         tokio::select! {
             connection = element.accept() => match connection {
                 Some(mut connection) => {
                     let (settings, jobs) = (Arc::clone(&settings), Arc::clone(&jobs));
                     let service = arguments.service;
+                    let open = sessions.open();
                     // It ends with its session.
                     tokio::spawn(async move {
                         service.serve(&mut connection, &settings, &jobs).await;
+                        drop((connection, open));
                     });
                 }
                 None => return Err(anyhow!("the pool element has ended").into()),
             },
             policy = load.changed() => element.set_policy(policy).await,
-            () = &mut stop => break,
+            () = signals.recv() => break,
             () = &mut end => break,
         }
     }
-    let told = say_when_deregistered(arguments.format.format(), &element);
-    let (told, drained) = tokio::join!(
-        told,
-        element.drain(Duration::from_millis(arguments.drain_ms))
-    );
-    tracing::info!(drained.finished, drained.moved, "all sessions have ended");
-    Ok(told?)
+    let deadline = Duration::from_millis(arguments.drain_ms);
+    let leaving = Leaving::new(arguments.format.format(), &element, sessions, deadline);
+    tokio::select! {
+        ended = leaving.run(element) => Ok(ended?),
+        () = signals.recv() => Err(leaving.cut_off()),
+    }
 }
 
 impl Arguments {
@@ -216,33 +220,6 @@ fn say_registered(format: Format, element: &PoolElement) -> std::io::Result<()> 
             home,
         }),
         Format::Table => output::line(format!("element {id} of pool {pool}, registered at {home}")),
-    }
-}
-
-/// Sessions may go on for a while after that.
-fn say_when_deregistered(
-    format: Format,
-    element: &PoolElement,
-) -> impl Future<Output = std::io::Result<()>> + use<> {
-    let (pool_handle, pool_element) = (element.pool_handle().to_string(), element.id().to_string());
-    let mut events = element.events();
-    async move {
-        while let Some(event) = events.recv().await {
-            let is_over = matches!(
-                event,
-                NodeEvent::Machine(Event::Deregistered | Event::DeregistrationFailed { .. })
-            );
-            if is_over {
-                break;
-            }
-        }
-        match format {
-            Format::Table => Ok(()),
-            Format::Json => output::json(&Report::Deregistered {
-                pool_handle,
-                pool_element,
-            }),
-        }
     }
 }
 

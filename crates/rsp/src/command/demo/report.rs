@@ -36,10 +36,34 @@ pub(crate) enum Report {
         /// Its home registrar.
         home: String,
     },
+    /// A pool element begins to leave its pool.
+    Leaving {
+        pool_handle: String,
+        pool_element: String,
+        /// Sessions that are open.
+        sessions: usize,
+        /// How long they may take to end by themselves.
+        drain_ms: u64,
+    },
     /// A pool element has left its pool.
     Deregistered {
         pool_handle: String,
         pool_element: String,
+    },
+    /// Sessions of a pool element that has left its pool are still open.
+    Draining {
+        sessions: usize,
+        /// Until they are moved.
+        left_ms: u64,
+    },
+    /// All sessions of a pool element that has left its pool have ended.
+    Drained {
+        /// By themselves.
+        finished: usize,
+        /// To other pool elements.
+        moved: usize,
+        /// Whether a registrar has confirmed that the pool is left.
+        deregistered: bool,
     },
     /// A pool as it is.
     Pool {
@@ -61,6 +85,8 @@ pub(crate) enum Report {
         /// How long after the request was first sent.
         after_ms: f64,
     },
+    /// A pool element would not do what it was asked; the pool is asked again.
+    Refused { pool_element: String },
     /// The session goes on at another pool element.
     Failover {
         from: String,
