@@ -46,23 +46,22 @@ impl Reassembly {
     }
 
     /// dcsctp tells what it holds; its window is `window` octets.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "as dcsctp computes it, or the difference would be wrong by the rounding"
-    )]
     pub(crate) fn on_sack(&mut self, packet: &Packet<'_>, window: usize) {
         let sack = packet.find(chunk_type::SACK);
         let Some(free) = sack.and_then(|sack| read_u32(sack.value, 4)) else {
             return;
         };
-        let advertised = (window as f32 * ADVERTISED_SHARE) as usize;
         let held = match usize::try_from(free).unwrap_or(usize::MAX) {
             0 => window,
-            free => advertised.saturating_sub(free),
+            free => advertised(window).saturating_sub(free),
         };
         self.hold(held);
+    }
+
+    /// At least what there is room for in a window of `window` octets.
+    pub(crate) fn free(&self, window: usize) -> u32 {
+        let free = advertised(window).saturating_sub(self.octets);
+        u32::try_from(free).unwrap_or(u32::MAX)
     }
 
     /// Its memory, in octets.
@@ -75,4 +74,15 @@ impl Reassembly {
         self.octets = octets;
         self.small_chunks = self.small_chunks.min(octets);
     }
+}
+
+/// What dcsctp advertises of an empty window.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "as dcsctp computes it, or the difference would be wrong by the rounding"
+)]
+fn advertised(window: usize) -> usize {
+    (window as f32 * ADVERTISED_SHARE) as usize
 }

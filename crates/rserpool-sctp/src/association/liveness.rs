@@ -13,8 +13,10 @@ impl Association {
         random: u32,
         around: &mut Surroundings<'_>,
     ) -> Option<DownReason> {
-        if self.socket_deadline() <= around.now {
+        if self.timers_due() <= around.now {
             self.advance_with_paths(around);
+            let rto_min = around.config.timers.rto_min;
+            self.window.on_timer(around.now, rto_min);
         }
         let down = self.collect(around, None);
         self.is_on_timer = false;

@@ -7,6 +7,7 @@ mod liveness;
 mod multihoming;
 mod output;
 mod shutdown;
+mod window;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -29,6 +30,7 @@ use crate::statistics::Statistics;
 use crate::time::Timestamp;
 
 use shutdown::Closing;
+use window::Window;
 
 /// Of the words in a peer's ABORT, and of ours: enough for a sentence.
 const REASON_OCTETS_MAX: usize = 256;
@@ -57,6 +59,7 @@ pub(crate) struct Association {
     pub(crate) heartbeat: Heartbeat,
     outbox: Outbox,
     closing: Closing,
+    window: Window,
     /// Octets of messages that the owner of the endpoint has not fetched.
     undelivered_octets: usize,
     pub(crate) reassembly: Reassembly,
@@ -128,6 +131,7 @@ impl Association {
             heartbeat,
             outbox: Outbox::default(),
             closing: Closing::No,
+            window: Window::default(),
             undelivered_octets: 0,
             reassembly: Reassembly::default(),
             reassembly_counted: 0,
@@ -160,7 +164,7 @@ impl Association {
 
     /// When [`Association::fire`] is due.
     pub(crate) fn deadline(&self, now: Timestamp, config: &Config) -> Timestamp {
-        let mut socket = self.socket_deadline();
+        let mut socket = self.timers_due();
         if socket <= now {
             // The driver was late, and dcsctp has more to make up for. Its count of unanswered
             // retransmissions must not run out before the peer had the time to answer one.
@@ -209,7 +213,13 @@ impl Association {
             self.apply_path_effects(around);
             return None;
         }
-        self.reassembly.on_packet(packet);
+        if self.window.is_closed() {
+            self.answer_probe(packet, source, around);
+        } else {
+            self.reassembly.on_packet(packet);
+            self.window.on_data(packet);
+        }
+        self.before_window_opens(packet, around.now);
         match packet.find(chunk_type::SHUTDOWN) {
             // RFC 9260 §3.3.8: nothing but the Cumulative TSN Ack.
             Some(shutdown) if shutdown.value.len() != 4 => {
@@ -219,6 +229,7 @@ impl Association {
             Some(_) if self.is_up() => self.on_shutdown(packet, around),
             Some(_) | None => self.feed(around.now, packet.octets()),
         }
+        self.on_peer_window(packet, around);
         self.apply_path_effects(around);
         self.collect(around, None)
     }
@@ -281,10 +292,8 @@ impl Association {
             while let Some(event) = self.socket.poll_event() {
                 down = self.on_socket_event(event, around, init_ack_to).or(down);
             }
-            self.fetch_messages(
-                around.config.receive_window_octets,
-                &mut around.outputs.events,
-            );
+            let window = around.config.receive_window_octets;
+            self.fetch_messages(window, around.config, around.outputs);
             if down.is_some() {
                 return down;
             }
@@ -296,19 +305,29 @@ impl Association {
 
     /// Messages go out only as far as their owner fetches them: the rest stays in the receive
     /// window, and the window closes.
-    pub(crate) fn fetch_messages(&mut self, octets_max: usize, events: &mut VecDeque<Event>) {
-        while self.undelivered_octets < octets_max {
+    pub(crate) fn fetch_messages(
+        &mut self,
+        octets_max: usize,
+        config: &Config,
+        outputs: &mut Outputs,
+    ) {
+        let mut has_fetched = false;
+        while !self.window.is_held() && self.undelivered_octets < octets_max {
             let Some(message) = self.socket.get_next_message() else {
-                return;
+                break;
             };
+            has_fetched = true;
             self.undelivered_octets += message.payload.len();
             self.reassembly.on_message(message.payload.len());
-            events.push_back(Event::Message {
+            outputs.events.push_back(Event::Message {
                 association: self.id,
                 stream: message.stream_id.0,
                 ppid: message.ppid.0,
                 data: message.payload,
             });
+        }
+        if has_fetched {
+            self.tell_window_open(config, outputs);
         }
     }
 
@@ -400,9 +419,11 @@ impl Association {
     }
 
     fn restart(&mut self, around: &mut Surroundings<'_>) {
+        self.deliver_all(around.config, around.outputs);
         self.socket = Socket::new("", &around.config.options(self.peer_port));
         self.started = around.now;
         self.reassembly = Reassembly::default();
+        self.window = Window::default();
         self.fail_all(&mut around.outputs.events);
         self.reset_closing();
     }

@@ -142,7 +142,7 @@ impl Association {
         }
         let before = self.retransmissions(around.config);
         self.advance(around.now);
-        if self.retransmissions(around.config) > before {
+        if self.retransmissions(around.config) > before && !self.window.excuses_expiry() {
             self.on_expiry(around);
         }
     }
@@ -160,7 +160,7 @@ impl Association {
 
     /// dcsctp gives up after Association.Max.Retrans expiries, which are for one path. A
     /// HEARTBEAT ACK has it count from the beginning (RFC 9260 §8.1).
-    fn reset_error_counter(&mut self, around: &Surroundings<'_>) {
+    pub(super) fn reset_error_counter(&mut self, around: &Surroundings<'_>) {
         let header = Header {
             source_port: self.peer_port,
             destination_port: around.config.sctp_port,

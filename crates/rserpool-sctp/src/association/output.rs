@@ -81,6 +81,7 @@ impl Association {
         let kind = packet.first().kind;
         self.reassembly
             .on_sack(&packet, around.config.receive_window_octets);
+        self.window.on_sack_sent(&packet);
         match (kind, &self.phase) {
             (chunk_type::INIT, Phase::Connecting { candidates }) => {
                 send_init(&payload, candidates, around);

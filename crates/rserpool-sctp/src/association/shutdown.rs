@@ -9,6 +9,7 @@ use dcsctp::api::DcSctpSocket as _;
 use super::{Association, Surroundings};
 use crate::event::Event;
 use crate::packet::{Packet, Writer, chunk_type};
+use crate::time::Timestamp;
 
 /// How far the end has come.
 pub(super) enum Closing {
@@ -22,8 +23,9 @@ pub(super) enum Closing {
 }
 
 impl Association {
-    pub(crate) fn start_shutdown(&mut self) {
+    pub(crate) fn start_shutdown(&mut self, now: Timestamp) {
         if matches!(self.closing, Closing::No) {
+            self.begin_patience(now);
             self.closing = Closing::WhenAcknowledged;
         }
     }
@@ -31,6 +33,8 @@ impl Association {
     /// RFC 9260 §9.2. A SHUTDOWN also acknowledges (Cumulative TSN Ack), which dcsctp passes
     /// over: it gets a SACK that says the same.
     pub(super) fn on_shutdown(&mut self, packet: &Packet<'_>, around: &mut Surroundings<'_>) {
+        // It has nothing more to send, and so nothing to wait with.
+        self.deliver_all(around.config, around.outputs);
         if matches!(self.closing, Closing::No | Closing::WhenAcknowledged) {
             let association = self.id;
             around

@@ -136,7 +136,7 @@ impl Endpoint {
         {
             association.on_delivered(data.len());
             let window = self.config.receive_window_octets;
-            association.fetch_messages(window, &mut self.outputs.events);
+            association.fetch_messages(window, &self.config, &mut self.outputs);
             association.count_reassembly(&mut self.reassembly_octets);
         }
         Some(event)
@@ -211,7 +211,7 @@ impl Endpoint {
                 association.send_abort(error_cause::USER_INITIATED_ABORT, b"", around);
                 return Some(DownReason::Closed);
             }
-            association.start_shutdown();
+            association.start_shutdown(around.now);
             association.collect(around, None)
         });
     }
@@ -223,6 +223,24 @@ impl Endpoint {
             let cause = error_cause::USER_INITIATED_ABORT;
             association.send_abort(cause, reason.as_bytes(), around);
             Some(DownReason::LocalAbort)
+        });
+    }
+
+    /// Whoever is to have the messages of an association does not take any: those that come stay
+    /// in its receive window until [`Endpoint::release`]. When the window is full, the peer has to
+    /// wait, for as long as it likes (RFC 9260 §6.1). Those of [`Endpoint::poll_event`] until now
+    /// still come, and all of them when the association ends in good order.
+    pub fn hold(&mut self, association: AssociationId) {
+        if let Some(association) = self.associations.get_mut(&association) {
+            association.hold();
+        }
+    }
+
+    /// Messages are taken again after [`Endpoint::hold`]. The peer is told at once.
+    pub fn release(&mut self, now: Timestamp, association: AssociationId) {
+        self.set_time(now);
+        self.with(association, |association, around| {
+            association.release(around)
         });
     }
 
@@ -442,6 +460,7 @@ impl Endpoint {
             return;
         };
         let outputs = &mut self.outputs;
+        association.deliver_all(&self.config, outputs);
         association.fail_all(&mut outputs.events);
         if association.is_up() {
             outputs.statistics.associations_down += 1;
