@@ -42,6 +42,8 @@ struct Options {
     sessions: usize,
     /// The same.
     senders: usize,
+    /// Whether pool users are pool elements too, whatever the scenario.
+    callbacks: bool,
 }
 
 impl Options {
@@ -55,6 +57,7 @@ impl Options {
             scenario: None,
             sessions: 0,
             senders: 0,
+            callbacks: false,
         };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -90,6 +93,8 @@ impl Options {
                 }
                 "--sessions" => options.sessions = parsed(argument, value()?)?,
                 "--senders" => options.senders = parsed(argument, value()?)?,
+                "--callbacks" => options.callbacks = true,
+                "--scopes" => options.given().scopes = parsed(argument, value()?)?,
                 "--no-multicast" => options.given().multicast = false,
                 "--announced-only" => options.given().announced_only = true,
                 unknown => return Err(format!("no option `{unknown}`")),
@@ -138,6 +143,7 @@ impl Options {
         scenario.transcript = self.transcript;
         scenario.sessions = self.sessions;
         scenario.senders = self.senders;
+        scenario.peers = self.callbacks;
         let outcome = run(seed, &scenario);
         if self.transcript {
             print(&format_args!("{scenario:?}\n{}", outcome.transcript));

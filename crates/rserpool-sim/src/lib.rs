@@ -7,7 +7,8 @@
 //! [`World`] is for whoever wants to step through it.
 //!
 //! Pool users can hold sessions, whose state goes from one pool element to the next in cookies, and
-//! send messages to a pool, each by itself.
+//! send messages to a pool, each by itself. They can be pool elements too, and are called back when
+//! they have died. There can be several scopes, with processes that are in each of them.
 //!
 //! Every message, ASAP or ENRP, is encoded when it is sent and decoded when it arrives.
 //!

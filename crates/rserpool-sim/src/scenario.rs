@@ -35,6 +35,13 @@ pub struct Scenario {
     pub sessions: usize,
     /// Pools that each pool user sends messages to, each message by itself.
     pub senders: usize,
+    /// Operational scopes (RFC 3237 §2.7), to which registrars, pools and pool users are dealt in
+    /// turn. So many pool elements, one in each scope, are one process. The pools are a multiple of
+    /// it, and strangers are in no scope.
+    pub scopes: usize,
+    /// Pool users are pool elements too, as far as there are such (RFC 3237 §2.3): the first pool
+    /// user and the first pool element are one process, and so on. Who has died is called back.
+    pub peers: bool,
     /// How long faults happen; the time until all is well again comes on top.
     pub duration: Duration,
     /// Whether the transcript is kept as text. Its digest always is.
@@ -56,6 +63,8 @@ impl Scenario {
             faults: FaultKinds::none(),
             sessions: 0,
             senders: 0,
+            scopes: 1,
+            peers: false,
             duration: Duration::from_secs(60),
             transcript: false,
         }
@@ -106,6 +115,8 @@ impl Scenario {
             faults,
             sessions: 0,
             senders: 0,
+            scopes: 1,
+            peers: false,
             duration,
             transcript: false,
         }
@@ -118,6 +129,7 @@ impl Scenario {
             transcript: self.transcript,
             sessions: self.sessions,
             senders: self.senders,
+            peers: self.peers,
             ..Self::random(seed)
         };
         if self.sessions > 0 {
@@ -125,6 +137,9 @@ impl Scenario {
         }
         if self.senders > 0 {
             command.push_str(&format!(" --senders {}", self.senders));
+        }
+        if self.peers {
+            command.push_str(" --callbacks");
         }
         if *self == drawn {
             return command;
@@ -141,6 +156,8 @@ impl Scenario {
             faults,
             sessions: _,
             senders: _,
+            scopes,
+            peers: _,
             duration,
             transcript: _,
         } = self;
@@ -154,6 +171,9 @@ impl Scenario {
         }
         if *announced_only {
             command.push_str(" --announced-only");
+        }
+        if *scopes > 1 {
+            command.push_str(&format!(" --scopes {scopes}"));
         }
         command
     }

@@ -279,3 +279,15 @@ fn seed_1_who_asks_for_one_pool_element_leaves_sessions_somebody_to_go_to() {
     assert_eq!(world.sessions_without_answer(Duration::from_secs(4)), 0);
     assert_eq!(world.violations(), []);
 }
+
+/// The simulator's own mistake: a host was gone while a pool user stood still, and when that went
+/// on, its association with the pool element there was never given up.
+#[test]
+fn seed_950644_who_stood_still_notices_afterwards_that_a_host_is_gone() {
+    let scenario = Scenario {
+        sessions: 1,
+        senders: 2,
+        ..Scenario::random(950_644)
+    };
+    assert_holds(950_644, &scenario);
+}

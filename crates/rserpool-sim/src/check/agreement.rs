@@ -56,7 +56,19 @@ impl World {
         )
     }
 
+    /// The registrars of a scope agree; they know nothing of others.
     pub(super) fn disagreement(&self, snapshots: &Snapshots) -> Option<Unwell> {
+        if self.scenario.scopes <= 1 {
+            return self.disagreement_in_scope(snapshots);
+        }
+        (0..self.scenario.scopes).find_map(|scope| {
+            let mut of_scope = snapshots.clone();
+            of_scope.0.retain(|node, _| self.scope_of(*node) == scope);
+            self.disagreement_in_scope(&of_scope)
+        })
+    }
+
+    fn disagreement_in_scope(&self, snapshots: &Snapshots) -> Option<Unwell> {
         let unwell = |node, what| {
             Some(Unwell {
                 rule: Rule::Agreement,

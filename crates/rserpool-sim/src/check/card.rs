@@ -4,8 +4,10 @@
 
 use super::Rule;
 use crate::network::EndId;
-use crate::session::SessionId;
+use crate::node::{NodeId, Status};
+use crate::session::{HeldSession, SessionId};
 use crate::world::World;
+use rserpool_wire::PoolElementId;
 use rserpool_wire::asap::{BusinessCard, Resolution};
 
 impl World {
@@ -37,6 +39,51 @@ impl World {
         }
         let count = u64::try_from(held.candidates.len()).unwrap_or(u64::MAX);
         self.statistics.sessions.ordered += u64::from(count > 0);
+    }
+
+    /// Who takes a call is in the card of who is called, after nobody else who is there.
+    pub(crate) fn check_called(&mut self, id: SessionId, pool_element: PoolElementId) {
+        let Some(held) = self.sessions.held.get(&id) else {
+            return;
+        };
+        if held.recommended.is_empty() {
+            return;
+        }
+        let place = held.recommended.iter().position(|own| *own == pool_element);
+        let before = &held.recommended[..place.unwrap_or(held.recommended.len())];
+        let is_passed_over = |own: &PoolElementId| self.is_there_for_long(held, *own);
+        let passed_over = before.iter().copied().find(is_passed_over);
+        let node = held.node;
+        self.statistics.sessions.calls_recommended += u64::from(place.is_some());
+        self.statistics.sessions.calls_checked += u64::from(!before.is_empty());
+        if let Some(other) = passed_over {
+            let text = format_args!("calls {pool_element}, though {other} comes first in the card");
+            self.violate(Rule::BusinessCard, node, text);
+        }
+    }
+
+    /// Whether a pool element has been well for so long that nobody can have a reason to pass it
+    /// over.
+    fn is_there_for_long(&self, held: &HeldSession, id: PoolElementId) -> bool {
+        let key = (held.pool_handle.clone(), id);
+        let Some(identity) = self.checker.identities.get(&key) else {
+            return false;
+        };
+        let patience = self.session_patience() + self.silent_element_bound() * 2;
+        let is_well = |node: NodeId| {
+            let own = &self.nodes[node.index()];
+            own.status == Status::Running
+                && own.disturbed_until + patience < self.now
+                && own.changed_at + patience < self.now
+        };
+        self.nodes[identity.node.index()].incarnation == identity.incarnation
+            && is_well(identity.node)
+            && is_well(held.node)
+            && self.is_registered_well(identity.node)
+            && self.takes_sessions(identity.node)
+            && self.partitions.is_empty()
+            && self.latest_healing + patience < self.now
+            && self.roster.registrars.iter().all(|node| is_well(*node))
     }
 
     /// The first request has come: a pool user that is a pool element has said so before.

@@ -237,7 +237,7 @@ impl World {
             if self.nodes[node.index()].status != Status::Running {
                 continue;
             }
-            for pool in 0..self.scenario.pools {
+            for pool in self.pools_of(node) {
                 let handle = self.pool_handle(pool);
                 let subscribe = self.is_subscribed(node, &handle);
                 let items = self.subscribed_items();

@@ -16,8 +16,11 @@ pub(crate) struct Records {
     /// By the pool user's end of an association.
     pub(crate) passages: BTreeMap<EndId, Passage>,
     /// What each process has read, as which pool element.
-    read: BTreeMap<(NodeId, u32), BTreeSet<(u64, Option<PoolElementId>)>>,
+    read: BTreeMap<(NodeId, u32), BTreeSet<Read>>,
 }
+
+/// A message, and as which pool element it was read.
+type Read = (u64, Option<PoolElementId>);
 
 /// What went over an association.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

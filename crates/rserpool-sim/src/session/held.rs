@@ -59,6 +59,10 @@ pub(crate) struct HeldSession {
     pub(crate) asked_at: Timestamp,
     /// Given to each pool element, if this pool user is a pool element too.
     pub(crate) own_card: Option<BusinessCard>,
+    /// It calls back a pool user that has died.
+    pub(crate) is_call: bool,
+    /// Whom that one's card recommends to begin with.
+    pub(crate) recommended: Vec<PoolElementId>,
     /// The order of failover in the latest card of the pool element of now.
     pub(crate) card: Vec<PoolElementId>,
     /// The pool element that it had last.
@@ -148,6 +152,8 @@ impl HeldSession {
             asked_here: 0,
             asked_at: Timestamp::ZERO,
             own_card: None,
+            is_call: false,
+            recommended: Vec::new(),
             card: Vec::new(),
             failed: None,
             has_asked_order: false,

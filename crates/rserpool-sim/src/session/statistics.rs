@@ -48,6 +48,14 @@ pub struct SessionStatistics {
     pub ordered: u64,
     /// Business cards of other pools, which were of no use.
     pub foreign_cards: u64,
+    /// Pool users that had died and were called back by their business card.
+    pub calls: u64,
+    /// Calls that had all their answers.
+    pub calls_finished: u64,
+    /// Calls that one of those that the card recommends took.
+    pub calls_recommended: u64,
+    /// Calls of which it was looked whether everybody before in the card was not there.
+    pub calls_checked: u64,
     /// From the notice that the pool element is gone to the first answer of the next one.
     pub gaps_after_notice: Vec<Duration>,
     /// From the pool element's death, or its closing of the session, to that answer.
@@ -77,6 +85,10 @@ impl SessionStatistics {
         self.given_up += other.given_up;
         self.ordered += other.ordered;
         self.foreign_cards += other.foreign_cards;
+        self.calls += other.calls;
+        self.calls_finished += other.calls_finished;
+        self.calls_recommended += other.calls_recommended;
+        self.calls_checked += other.calls_checked;
         self.gaps_after_notice.extend(&other.gaps_after_notice);
         self.gaps_in_all.extend(&other.gaps_in_all);
     }
@@ -139,6 +151,13 @@ impl fmt::Display for SessionStatistics {
              without a cookie: {rebuilt} moves, and {given_up} times no answer in time\n\
              business cards: {ordered} times followed, {foreign_cards} of other pools"
         )?;
+        if self.calls > 0 {
+            writeln!(
+                f,
+                "called back: {} pool users, {} by whom their card recommends, {} to the end",
+                self.calls, self.calls_recommended, self.calls_finished
+            )?;
+        }
         let [noticed, all] = [&self.gaps_after_notice, &self.gaps_in_all].map(|gaps| {
             let [median, most, longest] = [500, 990, 1_000].map(|share| of_a_thousand(gaps, share));
             format!("median {median:.1?}, p99 {most:.1?}, longest {longest:.1?}")

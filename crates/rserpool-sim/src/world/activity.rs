@@ -95,7 +95,7 @@ impl World {
 
     /// What pool users are for.
     fn use_pool(&mut self, node: NodeId) {
-        let pool = self.random.index(self.scenario.pools);
+        let pool = self.draw_pool(node);
         let handle = self.pool_handle(pool);
         // Sometimes one that nobody is in.
         let handle = if self.random.percent(3) {

@@ -187,7 +187,8 @@ impl World {
         for number in 0..u32::try_from(listeners).unwrap_or(u32::MAX) {
             let to = NodeId(number);
             let is_running = self.nodes[to.index()].status == Status::Running;
-            if to != from && is_running && !is_blocked(&self.partitions, from, to) {
+            let hears = self.are_in_one_scope(from, to) && !is_blocked(&self.partitions, from, to);
+            if to != from && is_running && hears {
                 self.send_copies(to, datagram);
             }
         }

@@ -365,8 +365,15 @@ impl World {
         let node = association.ends[end.side()].node;
         // A process that does not run does not notice either.
         let is_awake = self.nodes[node.index()].status != Status::Paused;
-        if association.epoch == epoch && association.troubles > 0 && is_awake {
+        if association.epoch != epoch || association.troubles == 0 {
+            return;
+        }
+        if is_awake {
             self.on_lost(end);
+        } else {
+            // It may be awake before the trouble is over.
+            let at = self.now + self.profile.silence.1;
+            self.schedule.add(at, Occurrence::Silence { end, epoch });
         }
     }
 

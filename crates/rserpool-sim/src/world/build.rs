@@ -127,7 +127,7 @@ impl World {
         }
         if let Some(index) = index_in(&self.roster.users, node) {
             let config = pool_user::Config {
-                registrars: self.registrars_known(index % 3 == 2),
+                registrars: self.registrars_known(node, index % 3 == 2),
                 timers: self.timers.clone(),
                 ..pool_user::Config::default()
             };
@@ -205,7 +205,7 @@ impl World {
             encapsulation_ports: EncapsulationPorts::default(),
             policy: self.draw_policy(pool),
             registration_life: Some(self.timers.registration_life),
-            registrars: self.registrars_known(false),
+            registrars: self.registrars_known(node, false),
             timers: self.timers.clone(),
             compatibility: Compatibility::default(),
         }
@@ -214,6 +214,7 @@ impl World {
     /// The peers that a registrar is told of.
     fn peers_known(&self, node: NodeId) -> Vec<RegistrarAddress> {
         let mut registrars = self.roster.registrars.clone();
+        registrars.retain(|other| self.are_in_one_scope(node, *other));
         match self.scenario.peering {
             Peering::All | Peering::AllAndMulticast => {}
             Peering::First => registrars.truncate(1),
@@ -224,12 +225,13 @@ impl World {
         addresses.collect()
     }
 
-    fn registrars_known(&self, by_tcp: bool) -> Vec<RegistrarAddress> {
+    fn registrars_known(&self, client: NodeId, by_tcp: bool) -> Vec<RegistrarAddress> {
         if self.scenario.announced_only {
             return Vec::new();
         }
         let registrars = self.roster.registrars.iter();
         registrars
+            .filter(|node| self.are_in_one_scope(client, **node))
             .map(|node| self.registrar_address(*node, by_tcp))
             .collect()
     }

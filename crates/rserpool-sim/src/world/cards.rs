@@ -91,8 +91,13 @@ impl World {
 
     /// Each third session with a control channel is held by a pool user that is a pool element.
     pub(super) fn introduce(&mut self, id: SessionId) {
-        let is_element = id.0.is_multiple_of(3);
-        let node = self.random.pick(&self.roster.elements).copied();
+        let is_element = id.0.is_multiple_of(3) || self.scenario.peers;
+        let node = if self.scenario.peers {
+            let user = self.sessions.held.get(&id).map(|held| held.node);
+            user.and_then(|user| self.own_element(user))
+        } else {
+            self.random.pick(&self.roster.elements).copied()
+        };
         let Some(node) = node.filter(|_| is_element) else {
             return;
         };
@@ -139,6 +144,7 @@ impl World {
     pub(super) fn follow_card(&mut self, id: SessionId) {
         if let Some(held) = self.sessions.held.get_mut(&id) {
             held.card.clear();
+            held.recommended.clear();
             held.candidates.clear();
             held.has_asked_order = false;
         }

@@ -173,8 +173,12 @@ impl World {
     }
 }
 
-/// Whom the pool element that failed recommends, but itself.
+/// Whom the pool element that failed recommends, but itself; at the beginning of a call, whom the
+/// card of who is called does.
 fn preferred(held: &HeldSession) -> Vec<PoolElementId> {
+    if !held.recommended.is_empty() {
+        return held.recommended.clone();
+    }
     let mut preferred = held.control.preferred().to_vec();
     preferred.retain(|id| Some(*id) != held.failed);
     preferred

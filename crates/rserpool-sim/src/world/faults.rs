@@ -15,7 +15,9 @@ impl World {
         if self.healing {
             return;
         }
-        let fault = self.faults[index as usize].fault.clone();
+        let mut fault = self.faults[index as usize].fault.clone();
+        self.widen(&mut fault);
+        self.faults[index as usize].fault.clone_from(&fault);
         if !self.apply(index, &fault) {
             return;
         }
@@ -60,43 +62,20 @@ impl World {
                 _,
             ) => self.begin_partition(index, fault),
             (FaultKind::Announces, _) => self.announces_disturbed += 1,
-            (FaultKind::Crash | FaultKind::Restart, Some(_)) => {
+            (
+                kind @ (FaultKind::Crash
+                | FaultKind::Restart
+                | FaultKind::Stop
+                | FaultKind::Vanish
+                | FaultKind::Hang
+                | FaultKind::Pause
+                | FaultKind::ClockJump
+                | FaultKind::ClockFreeze),
+                Some(_),
+            ) => {
                 for node in &fault.nodes {
-                    self.kill(*node, Status::Down);
-                    self.check_gone_in_time(*node);
+                    self.disturb(*node, kind, fault.amount);
                 }
-            }
-            (FaultKind::Stop, Some(_)) => {
-                for node in &fault.nodes {
-                    self.stop(*node);
-                }
-            }
-            (FaultKind::Vanish, Some(_)) => {
-                for node in &fault.nodes {
-                    self.kill(*node, Status::Gone);
-                    self.check_gone_in_time(*node);
-                }
-            }
-            (FaultKind::Hang, Some(node)) => {
-                self.suspend(node, Status::Hung);
-                self.check_gone_in_time(node);
-            }
-            (FaultKind::Pause, Some(node)) => {
-                self.suspend(node, Status::Paused);
-                self.check_gone_in_time(node);
-            }
-            (FaultKind::ClockJump, Some(node)) => {
-                let own = &mut self.nodes[node.index()];
-                own.clock.jump(fault.amount);
-                own.changed_at = self.now;
-                own.disturbed_until = own.disturbed_until.max(self.now);
-                self.plan_wake(node);
-            }
-            (FaultKind::ClockFreeze, Some(node)) => {
-                let own = &mut self.nodes[node.index()];
-                own.clock.freeze(self.now);
-                own.changed_at = self.now;
-                own.disturbed_until = FOREVER;
             }
             (FaultKind::Cut, Some(node)) => return self.cut(node),
             (FaultKind::Slow, Some(node)) => return self.set_slow(node, fault.amount),
@@ -143,6 +122,47 @@ impl World {
             ) => return false,
         }
         true
+    }
+
+    /// Something happens to a process.
+    fn disturb(&mut self, node: NodeId, kind: FaultKind, amount: Duration) {
+        if matches!(self.nodes[node.index()].status, Status::Down | Status::Gone) {
+            return;
+        }
+        if kind == FaultKind::Stop {
+            return self.stop(node);
+        }
+        if kind == FaultKind::ClockJump {
+            return self.jump_clock(node, amount);
+        }
+        if kind == FaultKind::ClockFreeze {
+            return self.freeze_clock(node);
+        }
+        if kind == FaultKind::Hang {
+            self.suspend(node, Status::Hung);
+        } else if kind == FaultKind::Pause {
+            self.suspend(node, Status::Paused);
+        } else if kind == FaultKind::Vanish {
+            self.kill(node, Status::Gone);
+        } else {
+            self.kill(node, Status::Down);
+        }
+        self.check_gone_in_time(node);
+    }
+
+    fn jump_clock(&mut self, node: NodeId, amount: Duration) {
+        let own = &mut self.nodes[node.index()];
+        own.clock.jump(amount);
+        own.changed_at = self.now;
+        own.disturbed_until = own.disturbed_until.max(self.now);
+        self.plan_wake(node);
+    }
+
+    fn freeze_clock(&mut self, node: NodeId) {
+        let own = &mut self.nodes[node.index()];
+        own.clock.freeze(self.now);
+        own.changed_at = self.now;
+        own.disturbed_until = FOREVER;
     }
 
     pub(super) fn end_fault(&mut self, index: u32) {

@@ -16,6 +16,8 @@
 //! | `sending` | what pool users do to send messages each by itself |
 //! | `datagrams` | what a session over UDP has, and does not have |
 //! | `cards` | business cards of pool elements, of pool users, and of liars |
+//! | `callbacks` | a pool user that has died is called back by its business card |
+//! | `processes` | which nodes are one process, and which are in one scope |
 //! | `draining` | a pool element leaves without an interruption |
 //!
 //! Must not know how a machine decides.
@@ -24,6 +26,7 @@ mod activity;
 mod arrivals;
 mod associations;
 mod build;
+mod callbacks;
 mod cards;
 mod datagrams;
 mod draining;
@@ -31,6 +34,7 @@ mod failover;
 mod faults;
 mod forgery;
 mod machines;
+mod processes;
 mod sending;
 mod services;
 mod sessions;
@@ -208,6 +212,14 @@ impl World {
     pub fn sessions_without_answer(&self, since: Duration) -> usize {
         let held = self.sessions.held.values();
         held.filter(|held| held.progress_at + since < self.now)
+            .count()
+    }
+
+    /// As [`Self::sessions_without_answer`], of the pool users of this operational scope.
+    pub fn sessions_without_answer_in(&self, scope: usize, since: Duration) -> usize {
+        let held = self.sessions.held.values();
+        held.filter(|held| self.scope_of(held.node) == scope)
+            .filter(|held| held.progress_at + since < self.now)
             .count()
     }
 

@@ -30,10 +30,10 @@ impl World {
     pub(super) fn begin_senders(&mut self, node: NodeId) {
         for _ in 0..self.scenario.senders {
             let pools = self.scenario.pools.max(1);
-            let pool = self.random.index(pools);
+            let pool = self.draw_pool(node);
             // Datagrams say nothing of what has arrived.
             let is_told = Channel::of_pool(pool) != Channel::Datagrams;
-            let pool = if is_told { pool } else { 0 };
+            let pool = if is_told { pool } else { self.scope_of(node) };
             let is_element = self.random.percent(30);
             let of_pool = self.roster.elements.iter().skip(pool).step_by(pools);
             let of_pool: Vec<NodeId> = of_pool.copied().collect();

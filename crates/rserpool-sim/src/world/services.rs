@@ -73,7 +73,10 @@ impl World {
     }
 
     pub(super) fn service_lost(&mut self, end: EndId) {
-        self.sessions.served.remove(&end);
+        let served = self.sessions.served.remove(&end);
+        if let Some(card) = served.and_then(|served| served.card) {
+            self.call_back(end, &card);
+        }
         self.look_after_draining(self.node_of(end));
     }
 

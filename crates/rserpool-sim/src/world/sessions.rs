@@ -40,7 +40,7 @@ impl World {
     /// The sessions of a pool user that has started.
     pub(super) fn begin_sessions(&mut self, node: NodeId) {
         for _ in 0..self.scenario.sessions {
-            let pool = self.random.index(self.scenario.pools);
+            let pool = self.draw_pool(node);
             self.begin_session(node, pool);
         }
     }
@@ -109,6 +109,7 @@ impl World {
         held.progress_at = now;
         let failed_over = held.fail_over();
         self.check_failed_over(id, &failed_over);
+        self.check_called(id, pool_element);
         self.follow_card(id);
         let association = association_id(end);
         let input = PoolUserSessionInput::AssociationUp { association };
@@ -268,7 +269,10 @@ impl World {
         self.sessions.by_end.remove(&end);
         if let Some(held) = self.sessions.held.remove(&id) {
             self.statistics.sessions.finished += 1;
-            self.begin_session(held.node, held.pool);
+            self.statistics.sessions.calls_finished += u64::from(held.is_call);
+            if !held.is_call {
+                self.begin_session(held.node, held.pool);
+            }
         }
     }
 
