@@ -19,9 +19,6 @@ use tokio::sync::{mpsc, oneshot};
 /// Commands of one kind taken before the network gets its turn again.
 const COMMANDS_BATCH: usize = 256;
 
-/// What is late may be so much later while more has arrived than was read.
-pub(crate) const LATE_MAX: Duration = Duration::from_millis(25);
-
 /// How long a node that ends waits for its associations to close in good order.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -171,16 +168,8 @@ impl<R: Role> Driver<R> {
             self.tell_machine(input);
         }
         let now = self.now();
-        let late = if self.node.network.is_behind() {
-            LATE_MAX
-        } else {
-            Duration::ZERO
-        };
-        while self
-            .role
-            .machine()
-            .poll_timeout()
-            .is_some_and(|at| at + late <= now)
+        while let Some(deadline) = self.role.machine().poll_timeout()
+            && self.node.network.has_heard_until(deadline)
         {
             self.role.machine().handle_timeout(now);
             self.carry_out();

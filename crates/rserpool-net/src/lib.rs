@@ -11,6 +11,7 @@
 //! | `registrar`, `pool_element`, `pool_user` | the three machines in it |
 //! | `network` | all transports behind one face |
 //! | `sctp_over_udp`, `udp`, `error_queue` | user-space SCTP, its sockets, and ICMP |
+//! | `heard_until` | what is late, and what only seems to be |
 //! | `raw_ip`, `packet_info` | SCTP without UDP; from and to which of our addresses |
 //! | `kernel_sctp` | the kernel's SCTP |
 //! | `tcp`, `framing` | ASAP over TCP |
@@ -29,6 +30,7 @@ mod error;
 mod error_queue;
 mod event;
 mod framing;
+mod heard_until;
 mod inbox;
 mod interfaces;
 mod kernel_sctp;

@@ -3,9 +3,9 @@
 //!
 //! Every decision about associations is the endpoint's; this carries octets and time to it.
 
-use crate::driver::LATE_MAX;
 use crate::error::NetError;
 use crate::error_queue::Unreachable;
+use crate::heard_until::HeardUntil;
 use crate::network::PeerAddresses;
 use crate::raw_ip::RawSockets;
 use crate::udp::{Arrival, UDP_ENCAPSULATION_PORT, UdpSockets, UdpStatistics};
@@ -54,6 +54,7 @@ struct Port {
     enrp: Option<Endpoint>,
     sockets: UdpSockets,
     retry_at: Option<Timestamp>,
+    heard_until: HeardUntil,
 }
 
 /// Why no association was begun.
@@ -89,6 +90,7 @@ impl SctpOverUdp {
             enrp: None,
             sockets,
             retry_at: None,
+            heard_until: HeardUntil::default(),
         });
     }
 
@@ -307,6 +309,20 @@ impl SctpOverUdp {
         }
     }
 
+    /// Leaves the messages of an association in its receive window.
+    pub(crate) fn hold(&mut self, association: AssociationId) {
+        if let Some((endpoint, association)) = self.find_mut(association) {
+            endpoint.hold(association);
+        }
+    }
+
+    /// Takes them again.
+    pub(crate) fn release(&mut self, now: Timestamp, association: AssociationId) {
+        if let Some((endpoint, association)) = self.find_mut(association) {
+            endpoint.release(now, association);
+        }
+    }
+
     pub(crate) fn probe(&mut self, now: Timestamp, association: AssociationId) {
         if let Some((endpoint, association)) = self.find_mut(association) {
             endpoint.probe(now, association);
@@ -438,6 +454,7 @@ impl Port {
             endpoint,
             enrp,
             sockets,
+            heard_until,
             ..
         } = self;
         sockets.receive(|arrival| match arrival {
@@ -459,14 +476,10 @@ impl Port {
                 }
             }
         });
-        // Answers that wait to be read come before timers that are late.
-        let late = if sockets.is_ready() {
-            LATE_MAX
-        } else {
-            Duration::ZERO
-        };
+        heard_until.after_turn(now.0, sockets.is_ready());
         for endpoint in std::iter::once(endpoint).chain(enrp) {
-            if endpoint.poll_timeout().is_some_and(|at| at + late <= now) {
+            let deadline = endpoint.poll_timeout();
+            if deadline.is_some_and(|at| heard_until.is_past(at.0)) {
                 endpoint.handle_timeout(now);
             }
         }

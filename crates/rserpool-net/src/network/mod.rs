@@ -12,6 +12,7 @@ pub(crate) use arrival::{Arrival, PeerAddresses};
 
 use crate::error::NetError;
 use crate::event::{NetworkEvent, NetworkStatistics};
+use crate::heard_until::HeardUntil;
 use crate::inbox::Inbox;
 use crate::interfaces::{Interface, multihomed_addresses, own_addresses, reachable};
 use crate::kernel_sctp::{KernelSctp, SctpMode, is_kernel};
@@ -92,6 +93,7 @@ pub(crate) struct Network {
     /// This host's addresses, kept where there are other registrars to tell apart by them.
     own_addresses: BTreeSet<IpAddr>,
     refresh_at: Timestamp,
+    heard_until: HeardUntil,
     inbox: Rc<Inbox>,
     arrivals: VecDeque<Arrival>,
     /// Associations that were asked for and cannot be.
@@ -153,6 +155,7 @@ impl Network {
             announces: Vec::new(),
             own_addresses: BTreeSet::new(),
             refresh_at: Timestamp::ZERO + INTERFACES_REFRESH,
+            heard_until: HeardUntil::default(),
             inbox,
             arrivals: VecDeque::new(),
             not_begun: VecDeque::new(),
@@ -270,6 +273,13 @@ impl Network {
         if self.refresh_at <= now {
             self.refresh_interfaces(now);
         }
+        let is_behind = self.is_behind();
+        self.heard_until.after_turn(now.0, is_behind);
+    }
+
+    /// Whether all that had arrived at this time was received: a timer that expires then may run.
+    pub(crate) fn has_heard_until(&self, deadline: Timestamp) -> bool {
+        self.heard_until.is_past(deadline.0)
     }
 
     fn refresh_interfaces(&mut self, now: Timestamp) {
