@@ -1,6 +1,6 @@
 //! Messages that are sent to a pool each by itself (RFC 5352 §6.5): over an association each is
-//! read once at most and in order; what may not have arrived is sent again, given back or forgotten, as
-//! its sender wanted; and one for all gets to all.
+//! read once at most and in order; what may not have arrived is sent again, given back or
+//! forgotten, as its sender wanted; and one for all gets to all.
 //!
 //! Must not know how a pool element is found.
 
