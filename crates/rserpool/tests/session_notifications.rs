@@ -108,3 +108,25 @@ async fn a_session_without_a_pool_element_for_too_long_is_lost() {
     let necessary = SessionNews::FailoverNecessary { from: only };
     assert_eq!(told, [added, necessary, SessionNews::Lost { with: only }]);
 }
+
+/// Its association ends, too; but the pool element serves well, and may be selected again.
+#[tokio::test]
+async fn a_session_that_its_application_drops_does_not_fail_over() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let serving = element(&at).register().await.unwrap();
+    let id = serving.id();
+    let _serving = serve_echo(serving);
+    let user = user(&at).start().await.unwrap();
+    let mut events = user.events();
+    for _ in 0..16 {
+        let session = user.connect("echo").await.unwrap();
+        let added = next(&mut events, None).await;
+        assert!(matches!(added, SessionNews::Added { .. }), "{added:?}");
+        drop(session);
+        // The association has ended before anybody of this runtime looks.
+        std::thread::sleep(Duration::from_millis(20));
+        let removed = SessionNews::Removed { with: id };
+        assert_eq!(next(&mut events, None).await, removed);
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::rebuild::{Rebuild, StateSender};
 use super::supervisor::{Failover, First, Supervisor};
-use super::{Session, SessionElement, Shared};
+use super::{Closing, Session, SessionElement, Shared};
 use crate::{ConnectFailed, SessionTimers};
 use rserpool_core::session::{PREFERRED_ELEMENTS_MAX, Undelivered};
 use rserpool_net::{Incoming, PoolUserNode, SessionControl, inlet};
@@ -128,9 +128,11 @@ impl SessionBuilder {
                         undelivered: Undelivered::default(),
                         ended,
                     };
+                    let shared = Arc::new(Mutex::new(shared));
                     return Ok(Session {
                         inlet,
-                        shared: Arc::new(Mutex::new(shared)),
+                        _closing: Closing(Arc::clone(&shared)),
+                        shared,
                         lost_at: None,
                         returned: VecDeque::new(),
                         failover: self.failover,

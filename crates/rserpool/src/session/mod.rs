@@ -29,7 +29,10 @@ use supervisor::Failover;
 /// A session with a pool. Dropping it closes it in good order.
 #[derive(Debug)]
 pub struct Session {
+    /// Dropped before the association is closed: that the application is gone is known before its
+    /// association ends, so that the pool element is not taken for one that does not serve.
     inlet: Inlet,
+    _closing: Closing,
     shared: Arc<Mutex<Shared>>,
     /// When the association that was used last was lost.
     lost_at: Option<Instant>,
@@ -360,9 +363,13 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+/// Closes the association when the session is dropped.
+#[derive(Debug)]
+struct Closing(Arc<Mutex<Shared>>);
+
+impl Drop for Closing {
     fn drop(&mut self) {
-        lock(&self.shared).outlet.close();
+        lock(&self.0).outlet.close();
     }
 }
 

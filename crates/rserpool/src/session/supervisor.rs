@@ -163,6 +163,12 @@ impl Supervisor {
         let from = *id;
         self.failover.reset().await;
         tokio::select! {
+            // Closed by the application, the association ends too: that is no failure.
+            biased;
+            () = self.sink.closed() => {
+                outlet.close();
+                return false;
+            }
             reason = closed => {
                 self.after_loss(from, reason, opened_at, was_short_lived).await;
                 if matches!(self.failover, Failover::Never) {
@@ -178,10 +184,6 @@ impl Supervisor {
                 self.notify(SessionNews::FailoverNecessary { from }).await;
                 self.client.avoid(self.pool_handle.clone(), from).await;
                 outlet.close();
-            }
-            () = self.sink.closed() => {
-                outlet.close();
-                return false;
             }
         }
         let start = Instant::now();
