@@ -106,8 +106,15 @@ async fn add_up(
 
 async fn count(user: PoolUser) -> Result<(), Failure> {
     let mut session = user.connect("counter").await?;
-    for (number, line) in (1..).zip(std::io::stdin().lines()) {
-        let request = format!("{number} {}", line?.trim());
+    let mut number = 0_u64;
+    for line in std::io::stdin().lines() {
+        // What the element does not understand, the next one would not either.
+        let Ok(value) = line?.trim().parse::<u64>() else {
+            eprintln!("that is no number from 0 on");
+            continue;
+        };
+        number += 1;
+        let request = format!("{number} {value}");
         session.send(request.as_str()).await?;
         loop {
             let event = session.recv().await?;

@@ -62,6 +62,7 @@ async fn a_counter_keeps_its_sum() {
     user.say("3").await;
     let line = user.line().await;
     let serving = line.strip_prefix("3 by ").unwrap().to_owned();
+    user.say("what is not understood is not sent").await;
     user.say("4").await;
     assert_eq!(user.line().await, format!("7 by {serving}"));
     kill(&mut elements, &serving).await;

@@ -52,7 +52,12 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "every_ms")]
     no_answers: bool,
     /// Have no session, but a registrar select so often, 1000 times without N, and show whether
-    /// who is chosen how often is what the pool's policy promises; the exit code is 1 if it is not
+    /// who is chosen how often is what the pool's policy promises; the exit code is 1 if it is not.
+    ///
+    /// Sessions are spread like that, too. With rr and wrr each user has turns of its own, which
+    /// begin where the registrar's are: many users with one session each are dealt in the
+    /// registrar's turns, the sessions of one user in its own, and the shares are the same. With
+    /// lu, lud and plu each session asks the registrar.
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     #[arg(conflicts_with_all = ["every_ms", "no_answers"])]

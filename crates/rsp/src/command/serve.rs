@@ -54,13 +54,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     drain_ms: u64,
     #[command(flatten)]
-    options: ServiceOptions,
-    #[command(flatten)]
     format: FormatOptions,
     #[command(flatten)]
     registrars: registrars::RegistrarOptions,
     #[command(flatten)]
     compatibility: CompatibilityOptions,
+    // Its heading would be that of all options after it.
+    #[command(flatten)]
+    options: ServiceOptions,
     #[command(flatten)]
     node: node::NodeOptions,
 }

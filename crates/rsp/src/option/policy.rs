@@ -54,7 +54,7 @@ impl fmt::Display for PolicyError {
             } => {
                 write!(
                     f,
-                    "`{name}` takes {needed} values, not {given}; as in wrr:2 or lud:0.3:0.1"
+                    "`{name}` takes {needed} value(s), not {given}; as in wrr:2 or lud:0.3:0.1"
                 )
             }
             Self::Number(text) => write!(f, "`{text}` is not a number from 0 to {}", u32::MAX),
