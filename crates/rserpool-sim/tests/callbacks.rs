@@ -17,7 +17,8 @@ fn peers(seed: u64) -> World {
 
 #[test]
 fn rfc5352_3_9_bc1_bc2_who_was_killed_is_called_back_at_those_its_card_recommends() {
-    let [mut calls, mut recommended, mut checked] = [0; 3];
+    // Where a policy selects one that is no pool user and never dies, nobody is called.
+    let [mut calls, mut finished, mut recommended, mut checked] = [0; 4];
     for seed in 1..=5 {
         let mut world = peers(seed);
         world.run_for(Duration::from_secs(30));
@@ -36,13 +37,12 @@ fn rfc5352_3_9_bc1_bc2_who_was_killed_is_called_back_at_those_its_card_recommend
         assert_eq!(world.violations(), [], "seed {seed}");
         let sessions = &world.statistics().sessions;
         println!("seed {seed}: {sessions}");
-        assert!(sessions.calls > 0, "seed {seed}: {sessions}");
-        assert!(sessions.calls_finished > 0, "seed {seed}: {sessions}");
         calls += sessions.calls;
+        finished += sessions.calls_finished;
         recommended += sessions.calls_recommended;
         checked += sessions.calls_checked;
     }
-    assert!(calls > 20, "{calls}");
+    assert!(calls > 20 && finished * 2 > calls, "{finished} of {calls}");
     // Not all cards tell the truth.
     assert!(recommended * 10 > calls * 7, "{recommended} of {calls}");
     assert!(checked > 0, "nobody was ever passed over");
