@@ -8,7 +8,7 @@ use common::{ask, element, registrar, sctp, serve_echo, soon, until_count, user}
 use rserpool::{
     BusinessCard, ConnectFailed, Connection, DataTransport, NetworkEvent, NodeEvent, OnFailover,
     PoolElement, PoolElementId, PoolUser, Registrar, RegistrarAddress, ResolveFailed, SendFailed,
-    Session, SessionEvent, SessionMessage,
+    Session, SessionEvent, SessionMessage, Timers,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +20,13 @@ async fn start() -> (Registrar, RegistrarAddress, PoolUser) {
     let at = sctp(&registrar);
     let user = user(&at).start().await.unwrap();
     (registrar, at, user)
+}
+
+/// For floods: a host that is short of processor time as well is not what they are about.
+fn patient() -> Timers {
+    let mut timers = Timers::default();
+    timers.sctp.association_max_retrans = 12;
+    timers
 }
 
 /// Numbers without any pattern, the same in every run.
@@ -427,8 +434,9 @@ async fn what_was_sent_before_a_session_is_dropped_arrives_after_the_echo_of_its
 
 #[tokio::test]
 async fn a_pool_element_that_floods_a_user_with_cookies_harms_no_other_session() {
-    let (_registrar, at, user) = start().await;
-    let mut flooding = element(&at).register().await.unwrap();
+    let (_registrar, at, _) = start().await;
+    let user = user(&at).timers(patient()).start().await.unwrap();
+    let mut flooding = element(&at).timers(patient()).register().await.unwrap();
     let mut flooded = user.connect("echo").await.unwrap();
     let connection = Arc::new(soon("accept", flooding.accept()).await.unwrap());
     let sending = Arc::clone(&connection);
@@ -443,7 +451,7 @@ async fn a_pool_element_that_floods_a_user_with_cookies_harms_no_other_session()
         }
         sent
     });
-    let serving = element(&at).register().await.unwrap();
+    let serving = element(&at).timers(patient()).register().await.unwrap();
     let id = serving.id();
     let _serving = serve_echo(serving);
     let mut other = user
@@ -470,8 +478,10 @@ async fn a_pool_element_that_floods_a_user_with_cookies_harms_no_other_session()
 
 #[tokio::test]
 async fn a_user_that_floods_a_pool_element_with_business_cards_is_shed_and_harms_no_other() {
-    let (_registrar, at, user) = start().await;
-    let builder = element(&at).unread_octets_max(1 << 20);
+    let (_registrar, at, _) = start().await;
+    let user = user(&at).timers(patient()).start().await.unwrap();
+    // Less than what makes its sender wait.
+    let builder = element(&at).timers(patient()).unread_octets_max(128 << 10);
     let mut serving = builder.register().await.unwrap();
     let mut events = serving.events();
     let flooding = user.connect("echo").await.unwrap();
