@@ -1,4 +1,4 @@
-//! SIGTERM while sessions are open: what `rsp serve` tells, and another signal that ends it at once.
+//! SIGTERM while sessions are open: what `rsp serve` tells, and another signal that ends at once.
 
 #![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
 

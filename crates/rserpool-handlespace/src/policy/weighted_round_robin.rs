@@ -21,7 +21,7 @@ use core::cmp::{Ordering, Reverse};
 use rand_core::Rng;
 use rserpool_wire::parameter::Policy;
 
-/// §4.2.3: the same rules as Round Robin; but of the circular list the registrar has told each once.
+/// §4.2.3: the same rules as Round Robin; but the registrar tells each of the circular list once.
 pub(super) const USER_RULE: UserRule = UserRule::InWeightedTurn;
 
 pub(super) fn new() -> Box<dyn MemberSelection> {

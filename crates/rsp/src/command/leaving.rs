@@ -118,8 +118,8 @@ impl Leaving {
                 "element {pool_element} leaves pool {pool_handle}: no session is open"
             )),
             Format::Table => output::line(format!(
-                "element {pool_element} leaves pool {pool_handle}: {} open, moved in {seconds:.1} s \
-                 unless ended; another signal ends it at once",
+                "element {pool_element} leaves pool {pool_handle}: {} open, moved in {seconds:.1} \
+                 s unless ended; another signal ends it at once",
                 of_sessions(sessions)
             )),
         }
