@@ -31,8 +31,8 @@ pub(crate) const SEND_CREDIT_OCTETS: usize = 256 * 1024;
 /// What a message costs beside its octets: a flood of tiny ones is bounded too.
 const MESSAGE_OVERHEAD_OCTETS: usize = 128;
 
-/// With so much waiting for the application, the peer of a TCP connection has to wait; and until
-/// there is so much less.
+/// With so much waiting for the application, the peer has to wait; and until there is so much
+/// less. SCTP's receive window, 128 KiB, comes on top.
 const PAUSE_ABOVE_OCTETS: usize = 256 * 1024;
 const RESUME_BELOW_OCTETS: usize = PAUSE_ABOVE_OCTETS / 2;
 
@@ -569,7 +569,8 @@ pub fn inlet() -> (Sink, Inlet) {
 pub(crate) struct Queue {
     incoming: VecDeque<Incoming>,
     octets: usize,
-    paused: Option<Paused>,
+    /// Those that share the queue and are paused: at most as many as bring messages to it.
+    paused: Vec<Paused>,
 }
 
 /// An association that brings nothing more until its queue is almost empty.
@@ -597,9 +598,10 @@ impl Queue {
 
     /// What was paused goes on, if there is room for it.
     fn resume(&mut self) {
-        if self.octets < RESUME_BELOW_OCTETS
-            && let Some(paused) = self.paused.take()
-        {
+        if self.octets >= RESUME_BELOW_OCTETS {
+            return;
+        }
+        for paused in std::mem::take(&mut self.paused) {
             let association = paused.association;
             // The thread being gone, so is the association.
             let _ = paused.commands.send(DataCommand::Resume { association });
@@ -673,13 +675,22 @@ impl Sink {
     ) -> bool {
         let mut queue = lock(&self.queue);
         let has_to_pause = queue.octets > PAUSE_ABOVE_OCTETS && !self.is_closed();
-        if has_to_pause {
-            queue.paused = Some(Paused {
+        let mut paused = queue.paused.iter();
+        if has_to_pause && !paused.any(|paused| paused.association == association) {
+            queue.paused.push(Paused {
                 association,
                 commands: commands.clone(),
             });
         }
         has_to_pause
+    }
+
+    /// An association has ended: it need not go on.
+    pub(crate) fn forget_paused(&self, association: AssociationId) {
+        let mut queue = lock(&self.queue);
+        queue
+            .paused
+            .retain(|paused| paused.association != association);
     }
 
     /// Watches the queue without keeping it.

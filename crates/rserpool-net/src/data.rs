@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// What may wait for an application that does not take it. It has stopped reading for good, or
-/// its peer floods it: either way this association ends, and the others do not notice.
+/// What may wait for an application that does not take it, where the peer cannot be made to wait
+/// (the kernel's SCTP), or does not: this association ends, and the others do not notice.
 const RECEIVE_QUEUE_OCTETS_MAX: usize = 16 << 20;
 
 /// Datagrams for an application that does not take them in time are dropped beyond this, as a
@@ -194,7 +194,7 @@ impl DataConnections {
             network.close(association);
             return;
         }
-        if data_transport(association) == DataTransport::Tcp
+        if data_transport(association) != DataTransport::Udp
             && connection.sink.has_to_pause(association, &self.commands)
         {
             network.pause(association);
@@ -255,6 +255,7 @@ impl DataConnections {
     pub(crate) fn on_down(&mut self, association: AssociationId, reason: DownReason) {
         if let Some(mut connection) = self.connections.remove(&association) {
             connection.control.on_down(association);
+            connection.sink.forget_paused(association);
             if reason == DownReason::Closed && connection.held.is_none() {
                 // In good order: all that was handed to the transport has arrived.
                 connection.progress.set_arrived(connection.handed);

@@ -1,6 +1,6 @@
 //! The data channels that are not SCTP's: what they bring, as the node is told.
 
-use super::{Arrival, Network};
+use super::{Arrival, Network, sctp_time};
 use crate::error::{NetError, Operation};
 use crate::event::NetworkEvent;
 use crate::user_transport::{AwaitUsers, DataTransport, FoundTcp, data_transport};
@@ -112,14 +112,26 @@ impl Network {
         Ok(association)
     }
 
-    /// Makes the peer of a TCP connection wait until more of what it sent is taken.
+    /// Makes a peer wait until more of what it sent is taken. The kernel's SCTP cannot: its
+    /// associations share a socket. Nor can UDP.
     pub(crate) fn pause(&mut self, association: AssociationId) {
-        self.users.tcp.pause(association, true);
+        match data_transport(association) {
+            DataTransport::Tcp => self.users.tcp.pause(association, true),
+            DataTransport::Sctp => self.sctp.hold(self.aliases.inner(association)),
+            DataTransport::Udp => {}
+        }
     }
 
     /// What was brought has been taken.
     pub(crate) fn resume(&mut self, association: AssociationId) {
-        self.users.tcp.pause(association, false);
+        match data_transport(association) {
+            DataTransport::Tcp => self.users.tcp.pause(association, false),
+            DataTransport::Sctp => {
+                let now = sctp_time(self.now());
+                self.sctp.release(now, self.aliases.inner(association));
+            }
+            DataTransport::Udp => {}
+        }
     }
 
     /// A datagram was dropped, because the application does not take those that came before.
