@@ -158,6 +158,9 @@ impl Connection {
     /// Over TCP, `None` says that the user has closed its side: it may still wait for answers, and
     /// takes them until this is dropped.
     ///
+    /// While 256 KiB wait to be taken, the user is made to wait; over the kernel's SCTP and UDP it
+    /// cannot be.
+    ///
     /// Cancelling the future loses nothing.
     pub async fn recv(&mut self) -> Option<Received> {
         loop {

@@ -70,6 +70,7 @@ macro_rules! client_options {
 
         /// What may wait for the application over all associations, in octets; otherwise 256 MiB.
         /// When more does, the association that most of it is of ends, and its messages are lost.
+        /// One association brings 256 KiB, and its peer has to wait then.
         pub fn unread_octets_max(mut self, octets: usize) -> Self {
             self.unread_octets_max = octets;
             self

@@ -76,7 +76,7 @@ async fn a_server_that_does_not_read_slows_its_user_alone() {
     let count = flood(async |number| sender.send(numbered(number)).await).await;
     println!(
         "{} octets were on their way",
-        count as usize * MESSAGE_OCTETS
+        usize::try_from(count).unwrap() * MESSAGE_OCTETS
     );
     let since = Instant::now();
     while since.elapsed() < LONG {
