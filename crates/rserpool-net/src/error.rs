@@ -109,7 +109,8 @@ impl NetError {
                  or leave it out and let the system choose"
             }
             (Operation::ListenTcp, AddrInUse) => {
-                "another registrar on this host? choose another port with --tcp-port"
+                "another process on this host has this port: choose another with --tcp-port, or \
+                 with --udp-port where it is the port of lifelines"
             }
             (Operation::AwaitUsers, AddrInUse) => {
                 "another process has this port: choose another, or let the system choose"

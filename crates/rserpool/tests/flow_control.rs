@@ -6,9 +6,7 @@
 mod common;
 
 use common::{PATIENCE, ask, element, element_count, registrar, sctp, soon, user};
-use rserpool::{
-    EventReceiver, NetworkEvent, NodeEvent, PoolElement, SendFailed, SessionEvent, Timers,
-};
+use rserpool::{EventReceiver, NetworkEvent, NodeEvent, PoolElement, SendFailed, SessionEvent};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -22,7 +20,7 @@ const ON_ITS_WAY_MAX: usize = 1 << 20;
 const STALLED: Duration = Duration::from_secs(1);
 
 /// Several times what a silent peer has until it is lost.
-const LONG: Duration = Duration::from_secs(3);
+const LONG: Duration = Duration::from_secs(4);
 
 fn numbered(number: u32) -> Vec<u8> {
     let mut data = number.to_be_bytes().to_vec();
@@ -62,10 +60,10 @@ async fn assert_nobody_was_ended<E: Clone + std::fmt::Debug>(events: &mut EventR
 async fn a_server_that_does_not_read_slows_its_user_alone() {
     let registrar = registrar().start().await.unwrap();
     let at = sctp(&registrar);
-    let builder = element(&at).timers(Timers::fast());
+    let builder = element(&at);
     let mut serving: PoolElement = builder.register().await.unwrap();
     let mut events = serving.events();
-    let user = user(&at).timers(Timers::fast()).start().await.unwrap();
+    let user = user(&at).start().await.unwrap();
     let slowed = user.connect("echo").await.unwrap();
     let mut busy = soon("accept", serving.accept()).await.unwrap();
     let mut other = user.connect("echo").await.unwrap();
