@@ -140,6 +140,29 @@ async fn what_nobody_takes_any_more_is_given_back_when_the_session_is_lost() {
     assert_eq!(session.send_message(late).await, Err(SendFailed::Closed));
 }
 
+/// All in one thread: what is sent meanwhile is lost with its pool element, and at once.
+#[tokio::test]
+async fn who_sends_without_end_keeps_nobody_from_taking_the_failover() {
+    let registrar = registrar().start().await.unwrap();
+    let at = sctp(&registrar);
+    let (mut process, _) = echo_process(&at).await;
+    let user = user(&at).start().await.unwrap();
+    let mut session = user.connect("echo").await.unwrap();
+    let (_other, second) = echo_process(&at).await;
+    let sender = session.sender();
+    let sending = tokio::spawn(async move { while sender.send("x").await.is_ok() {} });
+    process.kill();
+    let to = loop {
+        let event = soon("the failover", session.recv()).await.unwrap();
+        if let SessionEvent::Failover { to, .. } = event {
+            break to;
+        }
+    };
+    assert_eq!(to, second);
+    drop(session);
+    soon("the end", sending).await.unwrap();
+}
+
 #[tokio::test]
 async fn with_manual_failover_nothing_happens_until_it_is_wanted() {
     let registrar = registrar().start().await.unwrap();

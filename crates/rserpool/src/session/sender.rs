@@ -115,6 +115,8 @@ impl SessionSender {
         let outlet = lock(&self.shared).outlet.clone();
         let sent = outlet.send(outgoing).await;
         if sent == Err(SendFailed::Closed) && !lock(&self.shared).is_lost() {
+            // Who goes on sending must not keep the failover from being taken.
+            tokio::task::yield_now().await;
             return Ok(());
         }
         sent.map(drop)
