@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 /// Turns after which timers run although the sockets were never found empty: a flood must not stop
-/// time. With a batch of datagrams in each turn, this is more than a socket's buffer of the usual
-/// size holds.
+/// time. With 16 datagrams in each, these are several times as many as one peer that keeps to its
+/// receive window has on their way.
 const TURNS_MAX: u32 = 32;
 
 /// Times are since the node started.
