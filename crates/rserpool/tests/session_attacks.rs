@@ -18,15 +18,11 @@ use tokio::time::timeout;
 async fn start() -> (Registrar, RegistrarAddress, PoolUser) {
     let registrar = registrar().start().await.unwrap();
     let at = sctp(&registrar);
-    let user = user(&at).start().await.unwrap();
-    (registrar, at, user)
-}
-
-/// For floods: a host that is short of processor time as well is not what they are about.
-fn patient() -> Timers {
+    // A host that is short of processor time as well is not what these tests are about.
     let mut timers = Timers::default();
-    timers.sctp.association_max_retrans = 12;
-    timers
+    timers.session.connect_timeout = Duration::from_secs(5);
+    let user = user(&at).timers(timers).start().await.unwrap();
+    (registrar, at, user)
 }
 
 /// Numbers without any pattern, the same in every run.
@@ -153,10 +149,15 @@ async fn a_pool_that_is_emptied_and_filled_again_keeps_its_sessions() {
             Some(session) => drop(failover(session).await),
         }
         let session = session.as_mut().unwrap();
-        let mut connection = soon("accept", serving.accept()).await.unwrap();
         session.send("hello").await.unwrap();
-        let received = soon("hello", connection.recv()).await.unwrap();
-        assert_eq!(received.data, b"hello");
+        let connection = loop {
+            let mut connection = soon("accept", serving.accept()).await.unwrap();
+            // One that took too long to come up has been given up, and ends without a word.
+            if let Some(received) = soon("hello", connection.recv()).await {
+                assert_eq!(received.data, b"hello");
+                break connection;
+            }
+        };
         soon("deregister", serving.deregister()).await;
         soon("close", connection.close()).await;
         until_count(&registrar, 0).await;
@@ -428,92 +429,6 @@ async fn what_was_sent_before_a_session_is_dropped_arrives_after_the_echo_of_its
     streams.sort_unstable();
     assert_eq!(streams, (0..16).collect::<Vec<_>>(), "none is lost");
     assert_eq!(connection.take_cookie_echo().unwrap().len(), 65_000);
-}
-
-// Floods of the control channel.
-
-#[tokio::test]
-async fn a_pool_element_that_floods_a_user_with_cookies_harms_no_other_session() {
-    let (_registrar, at, _) = start().await;
-    let user = user(&at).timers(patient()).start().await.unwrap();
-    let mut flooding = element(&at).timers(patient()).register().await.unwrap();
-    let mut flooded = user.connect("echo").await.unwrap();
-    let connection = Arc::new(soon("accept", flooding.accept()).await.unwrap());
-    let sending = Arc::clone(&connection);
-    let flood = tokio::spawn(async move {
-        let mut sent = 0_u32;
-        while sending
-            .send_cookie(sent.to_be_bytes().repeat(8_000))
-            .await
-            .is_ok()
-        {
-            sent += 1;
-        }
-        sent
-    });
-    let serving = element(&at).timers(patient()).register().await.unwrap();
-    let id = serving.id();
-    let _serving = serve_echo(serving);
-    let mut other = user
-        .session("echo")
-        .pool_element(id)
-        .connect()
-        .await
-        .unwrap();
-    for _ in 0..500 {
-        assert_eq!(ask(&mut other, "well?").await.0, format!("{id} well?"));
-    }
-    // The session goes on with the latest cookie, although nobody has received anything.
-    drop(flooding);
-    flooded.report_failure();
-    let sent = soon("the end of the flood", flood).await.unwrap();
-    println!("{sent} cookies of 32 kB");
-    assert!(sent > 0);
-    let event = soon("the failover", flooded.recv()).await.unwrap();
-    let SessionEvent::Failover { cookie_echoed, .. } = event else {
-        panic!("{event:?}");
-    };
-    assert!(cookie_echoed);
-}
-
-#[tokio::test]
-async fn a_user_that_floods_a_pool_element_with_business_cards_is_shed_and_harms_no_other() {
-    let (_registrar, at, _) = start().await;
-    let user = user(&at).timers(patient()).start().await.unwrap();
-    // Less than what makes its sender wait.
-    let builder = element(&at).timers(patient()).unread_octets_max(128 << 10);
-    let mut serving = builder.register().await.unwrap();
-    let mut events = serving.events();
-    let flooding = user.connect("echo").await.unwrap();
-    // The application that never takes its cards.
-    let _deaf = soon("accept", serving.accept()).await.unwrap();
-    let mut other = user.connect("echo").await.unwrap();
-    let connection = soon("accept", serving.accept()).await.unwrap();
-    tokio::spawn(common::echo(connection, "other".into()));
-    let pool_elements = user.resolve("echo").await.unwrap().pool_elements;
-    let flood = tokio::spawn(async move {
-        for _ in 0_u32.. {
-            let pool_handle = "peer".into();
-            let pool_elements = vec![pool_elements[0].clone(); 500];
-            let card = BusinessCard {
-                pool_handle,
-                pool_elements,
-            };
-            flooding.set_business_card(card).await;
-            tokio::task::yield_now().await;
-        }
-    });
-    let mut shed = None;
-    while shed.is_none() {
-        assert_eq!(ask(&mut other, "well?").await.0, "other well?");
-        let event = timeout(Duration::from_millis(5), events.recv()).await;
-        if let Ok(Some(NodeEvent::Network(NetworkEvent::NotTaken { waiting_octets, .. }))) = event {
-            shed = Some(waiting_octets);
-        }
-    }
-    println!("{} octets had waited", shed.unwrap());
-    assert_eq!(ask(&mut other, "still?").await.0, "other still?");
-    flood.abort();
 }
 
 #[tokio::test]
